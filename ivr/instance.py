@@ -1,0 +1,141 @@
+"""One instance of the service: its ports and secrets, generated once and kept from others' eyes."""
+
+import os
+import secrets
+import socket
+from collections.abc import Iterable
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+
+from ivr.errors import IvrError
+from ivr.settings import StatePaths
+
+_RTP_PORTS = 400
+"""Two ports a call leg: about 100 simultaneous two-legged calls."""
+
+
+class InstanceError(IvrError):
+    """The instance's own file is missing or damaged."""
+
+
+class PortTaken(IvrError):
+    """Another program listens on a port of this instance."""
+
+
+class Instance(BaseModel):
+    """Ports and secrets of one instance; the file is readable by its owner alone (0600)."""
+
+    name: str
+    host: str = "127.0.0.1"
+    sip: int
+    agi: int
+    ami: int
+    web: int
+    rtp_start: int
+    rtp_end: int
+    ami_secret: str
+    web_secret: str
+    agent_secrets: dict[str, str]
+    first_login_password: str
+
+    @property
+    def system_name(self) -> str:
+        """Asterisk's systemname: makes a call's id unique across instances."""
+        return f"ivr-{self.name}"
+
+    @classmethod
+    def load(cls, paths: StatePaths) -> "Instance":
+        """Read the instance's file; raises InstanceError when there is none or it is damaged."""
+        try:
+            return cls.model_validate_json(paths.instance_file.read_text())
+        except FileNotFoundError as error:
+            raise InstanceError(f"No instance in {paths.state}.", "start one with `ivr up`") from error
+        except (ValidationError, OSError) as error:
+            raise InstanceError(
+                f"{paths.instance_file} cannot be read as an instance.", "move it away and run `ivr up` again"
+            ) from error
+
+    @classmethod
+    def create(cls, paths: StatePaths, work_numbers: Iterable[str], host: str = "127.0.0.1") -> "Instance":
+        """Choose free ports, make secrets, and write the file."""
+        sip, agi, ami, web = _free_ports(host, 4)
+        rtp_start = _free_rtp_start()
+        instance = cls(
+            name=secrets.token_hex(3),
+            host=host,
+            sip=sip,
+            agi=agi,
+            ami=ami,
+            web=web,
+            rtp_start=rtp_start,
+            rtp_end=rtp_start + _RTP_PORTS - 1,
+            ami_secret=secrets.token_urlsafe(24),
+            web_secret=secrets.token_urlsafe(32),
+            agent_secrets={},
+            first_login_password=secrets.token_urlsafe(9),
+        )
+        return instance.with_agents(paths, work_numbers)
+
+    def with_agents(self, paths: StatePaths, work_numbers: Iterable[str]) -> "Instance":
+        """The instance with a SIP password for every agent; new ones are generated, old ones kept."""
+        kept = {number: self.agent_secrets.get(number) or secrets.token_urlsafe(15) for number in work_numbers}
+        instance = self.model_copy(update={"agent_secrets": kept})
+        if not paths.instance_file.exists() or kept != self.agent_secrets:
+            instance._write(paths.instance_file)
+        return instance
+
+    def require_free_ports(self) -> None:
+        """Raise PortTaken naming the first port that another program holds."""
+        for purpose, port, kind in (
+            ("SIP", self.sip, socket.SOCK_DGRAM),
+            ("SIP", self.sip, socket.SOCK_STREAM),
+            ("FastAGI", self.agi, socket.SOCK_STREAM),
+            ("AMI", self.ami, socket.SOCK_STREAM),
+            ("web", self.web, socket.SOCK_STREAM),
+        ):
+            if not _is_free(self.host, port, kind):
+                raise PortTaken(
+                    f"Port {port} ({purpose}) on {self.host} is taken by another program.",
+                    f"end that program, or change the port in {purpose.lower()} of the state folder's instance.json",
+                )
+
+    def _write(self, path: Path) -> None:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = path.with_suffix(".new")
+        draft.unlink(missing_ok=True)
+        fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(fd, "w") as file:
+            file.write(self.model_dump_json(indent=1))
+        draft.replace(path)
+
+
+def _is_free(host: str, port: int, kind: socket.SocketKind) -> bool:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        if kind == socket.SOCK_STREAM:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+        return True
+
+
+def _free_ports(host: str, count: int) -> list[int]:
+    """Ports below the system's ephemeral range, so that no client socket can take them between two starts."""
+    found: list[int] = []
+    while len(found) < count:
+        port = 20000 + secrets.randbelow(12000)
+        both = _is_free(host, port, socket.SOCK_STREAM) and _is_free(host, port, socket.SOCK_DGRAM)
+        if both and port not in found:
+            found.append(port)
+    return found
+
+
+def _free_rtp_start() -> int:
+    """An even start of a run of UDP ports, the first and last of which are free now."""
+    while True:
+        start = 10000 + 2 * secrets.randbelow(4800)
+        ports = (start, start + _RTP_PORTS - 1)
+        if all(_is_free("127.0.0.1", port, socket.SOCK_DGRAM) for port in ports):
+            return start

@@ -1,0 +1,112 @@
+"""Where things are: environment, `.env`, and the folders of one instance."""
+
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The checkout: code, prompts, templates and the sample business lie below it."""
+
+_SOCKET_PATH_LIMIT = 80
+"""A Unix socket's path holds at most 107 bytes; the rest is for the socket's own name."""
+
+
+def _user_cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "three-rings"
+
+
+@dataclass(frozen=True)
+class StatePaths:
+    """The folders and files of one instance, all below its state folder."""
+
+    state: Path
+
+    @property
+    def instance_file(self) -> Path:
+        return self.state / "instance.json"
+
+    @property
+    def asterisk(self) -> Path:
+        return self.state / "asterisk"
+
+    @property
+    def asterisk_conf(self) -> Path:
+        return self.asterisk / "etc" / "asterisk.conf"
+
+    @property
+    def log(self) -> Path:
+        return self.state / "log"
+
+    @property
+    def journal(self) -> Path:
+        """Asterisk's astlogdir: queue_log, cel-custom/cel.csv, and our own flow.jsonl beside them."""
+        return self.state / "journal"
+
+    @property
+    def recordings(self) -> Path:
+        return self.state / "recordings"
+
+    @property
+    def prompts(self) -> Path:
+        return self.state / "prompts"
+
+    @property
+    def hotline_in_force(self) -> Path:
+        """The copy of the business file that passed every check last; processes read this one."""
+        return self.state / "hotline.yaml"
+
+    @property
+    def run(self) -> Path:
+        """Sockets and pid files; elsewhere when the state folder's path is too long for a socket."""
+        own = self.state / "run"
+        if len(str(own)) <= _SOCKET_PATH_LIMIT:
+            return own
+        digest = hashlib.sha256(str(self.state).encode()).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"ivr-{os.getuid()}-{digest}"
+
+    def create(self) -> None:
+        """Make the folders, readable by the owner alone (S24)."""
+        for folder in (
+            self.state,
+            self.asterisk,
+            self.log,
+            self.journal,
+            self.journal / "cel-custom",
+            self.recordings,
+            self.prompts,
+            self.run,
+        ):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+class Settings(BaseSettings):
+    """What differs between machines; the business itself is in hotline.yaml."""
+
+    model_config = SettingsConfigDict(env_prefix="IVR_", env_file=".env", extra="ignore")
+
+    state_dir: Path = ROOT / "var"
+    hotline_file: Path = ROOT / "hotline.yaml"
+    database_url: str | None = None
+    vosk_model: Path | None = None
+    runtime_dir: Path = ROOT / ".runtime"
+    cache_dir: Path = _user_cache()
+    bind_host: str = "127.0.0.1"
+
+    @property
+    def paths(self) -> StatePaths:
+        return StatePaths(self.state_dir.resolve())
+
+    @property
+    def store_url(self) -> str:
+        """SQLAlchemy URL; SQLite in the state folder unless set."""
+        return self.database_url or f"sqlite:///{self.paths.state / 'ivr.db'}"
+
+    @property
+    def checked_hotline_file(self) -> Path:
+        """The business file that running processes obey: the checked copy where there is one."""
+        in_force = self.paths.hotline_in_force
+        return in_force if in_force.exists() else self.hotline_file

@@ -1,0 +1,53 @@
+"""What every kind of test may ask for."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ivr.settings import ROOT, Settings, StatePaths
+
+IN_CI = os.environ.get("CI") == "true"
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    """In CI everything is present, so a skipped test is a failure of the machine's set-up."""
+    yield
+    skipped = terminalreporter.stats.get("skipped", [])
+    if IN_CI and skipped:
+        terminalreporter.write_line(f"{len(skipped)} tests were skipped in CI: something is not installed")
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if IN_CI and reporter and reporter.stats.get("skipped") and exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> StatePaths:
+    """The folders of an instance that nobody runs."""
+    made = StatePaths(tmp_path / "state")
+    made.create()
+    return made
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings of an instance of its own, with the sample business."""
+    return Settings(state_dir=tmp_path / "state", hotline_file=ROOT / "hotline.yaml", cache_dir=tmp_path / "cache")
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real PostgreSQL of this test run's own."""
+    from ivr.tools import ToolMissing
+    from tests.postgres import postgres_server
+
+    try:
+        with postgres_server(tmp_path_factory.mktemp("postgres")) as url:
+            yield url
+    except ToolMissing as missing:
+        pytest.skip(f"PostgreSQL is absent: {missing}")

@@ -1,0 +1,123 @@
+"""The business file: what is good is understood, what is bad is named by its line."""
+
+import datetime as dt
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ivr.hotline import HotlineFileError, Hours, load_hotline
+from ivr.settings import ROOT
+
+SAMPLE = (ROOT / "hotline.yaml").read_text(encoding="utf-8")
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+def changed(tmp_path: Path, old: str, new: str) -> Path:
+    assert old in SAMPLE
+    path = tmp_path / "hotline.yaml"
+    path.write_text(SAMPLE.replace(old, new, 1), encoding="utf-8")
+    return path
+
+
+def line_of(text: str) -> int:
+    return next(n for n, line in enumerate(SAMPLE.splitlines(), 1) if text in line)
+
+
+def test_the_sample_business_is_good() -> None:
+    hotline = load_hotline(ROOT / "hotline.yaml")
+    assert hotline.hotline.number == "4008001001"
+    assert hotline.menus["main"].options["0"].queue == "service"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "says"),
+    [
+        ("default_queue: service", "default_queue: sales", "default_queue:", "allowed: service, booking"),
+        ("ring_seconds: 15          #", "ring_seconds: often          #", "ring_seconds: 15", "integer"),
+        ("strategy: leastrecent", "strategy: fastest", "strategy: leastrecent", "'leastrecent'"),
+        (
+            'agents: ["1002", "1003"]',
+            'agents: ["1002", "1009"]',
+            'agents: ["1002"',
+            "allowed: 1001, 1002, 1003",
+        ),
+        ("timezone: Asia/Shanghai", "timezone: Asia/Shangai", "timezone:", "time zone"),
+        ('"08:00-20:00"', '"20:00-08:00"', "mon-sun", "end must come after"),
+        ("{host: 127.0.0.1,", "{host: 127.0.0.1, colour: red,", "colour", "unknown field"),
+        ('"1001": {name: 王晓敏}', '"1001": {name: ""}', '"1001": {name', "at least 1"),
+        ("menu_start: main", "menu_start: principal", "menu_start", "allowed: main, booking"),
+    ],
+)
+def test_a_mistake_is_named_with_file_line_and_what_is_allowed(
+    tmp_path: Path, old: str, new: str, line: str, says: str
+) -> None:
+    path = changed(tmp_path, old, new)
+    expected = line_of(line) if line in SAMPLE else line_of(old)
+    with pytest.raises(HotlineFileError) as error:
+        load_hotline(path)
+    assert f"{path}:{expected}:" in str(error.value)
+    assert says in str(error.value)
+
+
+def test_a_key_written_twice_is_refused_because_yaml_would_forget_the_first(tmp_path: Path) -> None:
+    path = changed(tmp_path, "default_queue: service", "default_queue: service\ndefault_queue: booking")
+    with pytest.raises(HotlineFileError, match="stands here twice"):
+        load_hotline(path)
+
+
+def test_zero_must_reach_a_person(tmp_path: Path) -> None:
+    path = changed(tmp_path, "人工, en: A person}, queue: service}", "人工, en: A person}, menu: booking}")
+    with pytest.raises(HotlineFileError, match="S16"):
+        load_hotline(path)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "company: [", "\t", "just words", "a: b: c"])
+def test_what_is_no_business_file_at_all_gets_one_clear_line(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "hotline.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(HotlineFileError) as error:
+        load_hotline(path)
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_file_that_is_not_there_or_not_text_gets_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(HotlineFileError, match="IVR_HOTLINE_FILE"):
+        load_hotline(tmp_path / "nowhere.yaml")
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(HotlineFileError, match="not UTF-8"):
+        load_hotline(tmp_path / "binary.yaml")
+
+
+@given(st.text(max_size=200))
+def test_no_text_makes_the_loader_fail_in_another_way(text: str) -> None:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "hotline.yaml"
+        path.write_text(text, encoding="utf-8", errors="replace")
+        with pytest.raises(HotlineFileError):
+            load_hotline(path)
+
+
+def test_hours_with_a_lunch_break_and_over_the_weekend() -> None:
+    hours = Hours.parse({"fri-mon": "08:00-12:00, 13:00-24:00"})
+    saturday = dt.datetime(2026, 11, 21, 12, 30, tzinfo=SHANGHAI)
+    assert not hours.is_open(saturday)
+    assert hours.is_open(saturday.replace(hour=23, minute=59))
+    assert not hours.is_open(dt.datetime(2026, 11, 24, 9, 0, tzinfo=SHANGHAI))
+
+
+@given(st.datetimes(timezones=st.just(SHANGHAI)))
+def test_always_is_always(moment: dt.datetime) -> None:
+    assert Hours.parse("always").is_open(moment)
+
+
+def test_a_closed_queue_sends_its_callers_to_the_one_that_takes_over() -> None:
+    hotline = load_hotline(ROOT / "hotline.yaml")
+    night = dt.datetime(2026, 11, 22, 3, 0, tzinfo=SHANGHAI)
+    assert hotline.open_queue("booking", night) == "service"
+    assert hotline.open_queue("booking", night.replace(hour=9)) == "booking"
