@@ -5,6 +5,7 @@ import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -95,6 +96,7 @@ class Settings(BaseSettings):
     runtime_dir: Path = ROOT / ".runtime"
     cache_dir: Path = _user_cache()
     bind_host: str = "127.0.0.1"
+    voice_engine: Literal["auto", "edge", "espeak"] = "auto"
 
     @property
     def paths(self) -> StatePaths:

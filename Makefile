@@ -1,0 +1,31 @@
+# Everything is installed into this folder (.venv, .runtime); state lies in var/ (STATE=dir for another).
+PYTHON ?= python3
+BIN := .venv/bin
+STATE ?=
+ONCE ?=
+
+.PHONY: run test lint lock clean
+
+run:  ## from nothing to a call: ONCE=1 ends after its story, STATE=dir keeps everything there
+	@$(PYTHON) tools/bootstrap.py
+	@$(BIN)/ivr demo $(if $(STATE),--state "$(STATE)") $(if $(filter-out 0 no,$(ONCE)),--once)
+
+test:  ## lint, then every test; in CI (CI=true) a skipped test fails
+	@$(PYTHON) tools/bootstrap.py --test
+	@$(MAKE) --no-print-directory lint
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint:
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict ivr tools/bootstrap.py
+
+lock:  ## newest versions allowed by pyproject.toml, with hashes
+	$(BIN)/pip-compile --quiet --upgrade --extra dev --build-deps-for editable --allow-unsafe --strip-extras \
+	  --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	  --output-file requirements.lock pyproject.toml
+	@! grep -nE '://|^-' requirements.lock || { echo "requirements.lock names an address"; exit 1; }
+
+clean:  ## what `make run` makes again; never var/
+	rm -rf .venv .runtime .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
+	find . -name __pycache__ -type d -not -path './var/*' -prune -exec rm -rf {} +
