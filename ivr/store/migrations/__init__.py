@@ -1,0 +1,1 @@
+"""The tables' history: one file below `versions` for every change of ivr.store.models."""

@@ -1,0 +1,221 @@
+"""The tables: the journal's events, the calls projected from them, what was heard and judged, and who may look."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any, Literal
+
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Float, ForeignKey, Index, Integer, MetaData, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, validates
+from sqlalchemy.types import TypeDecorator
+
+Direction = Literal["inbound", "outbound", "internal"]
+Outcome = Literal["answered", "abandoned", "ended_in_menu", "message", "closed", "timed_out", "silent", "failed"]
+OUTCOMES: tuple[Outcome, ...] = (
+    "answered",
+    "abandoned",
+    "ended_in_menu",
+    "message",
+    "closed",
+    "timed_out",
+    "silent",
+    "failed",
+)
+LegRole = Literal["caller", "agent"]
+ROLES: tuple[LegRole, ...] = ("caller", "agent")
+HungUpBy = Literal["caller", "agent", "system"]
+TranscriptState = Literal["pending", "running", "done", "failed"]
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment, stored as UTC and read back aware on every engine; a naive datetime raises ValueError."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment without its time zone cannot be stored")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 (SQLAlchemy reads it from the class)
+        str: Text(),
+        datetime: UtcDateTime(),
+        list[str]: JSON(),
+        list[dict[str, Any]]: JSON(),
+        dict[str, Any]: JSON(),
+        Direction: Text(),
+        Outcome: Text(),
+        LegRole: Text(),
+        HungUpBy: Text(),
+        TranscriptState: Text(),
+    }
+
+
+class JournalEvent(Base):
+    """One line of the journal; `position` names the file and the byte it starts at, so it is taken once only.
+
+    `call_id` is None for lines of no call; `at` is None for lines that could not be read (kind "unreadable").
+    """
+
+    __tablename__ = "journal_event"
+    __table_args__ = (Index(None, "kind", "at"),)
+
+    source: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[str] = mapped_column(primary_key=True)
+    call_id: Mapped[str | None] = mapped_column(index=True)
+    channel_id: Mapped[str | None] = mapped_column(index=True)
+    at: Mapped[datetime | None]
+    kind: Mapped[str]
+    data: Mapped[dict[str, Any]]
+
+
+class JournalPosition(Base):
+    """How far each file of the journal has been read: `offset` in bytes."""
+
+    __tablename__ = "journal_position"
+
+    source: Mapped[str] = mapped_column(primary_key=True)
+    file_id: Mapped[str] = mapped_column(primary_key=True)
+    inode: Mapped[int] = mapped_column(BigInteger)
+    offset: Mapped[int] = mapped_column(BigInteger)
+
+
+class Call(Base):
+    """One call as the journal tells it; `outcome` and `ended_at` are None while it runs.
+
+    `answered_at` is when an agent answered; `recorded_at` is when the recording began: times in transcripts
+    are seconds from there. `wait_seconds` counts in queues, `talk_seconds` with agents.
+    """
+
+    __tablename__ = "call"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    direction: Mapped[Direction]
+    caller: Mapped[str | None] = mapped_column(index=True)
+    called: Mapped[str | None]
+    language: Mapped[str | None]
+    started_at: Mapped[datetime] = mapped_column(index=True)
+    recorded_at: Mapped[datetime | None]
+    answered_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    outcome: Mapped[Outcome | None] = mapped_column(index=True)
+    queue: Mapped[str | None]
+    agent: Mapped[str | None] = mapped_column(index=True)
+    wait_seconds: Mapped[float | None] = mapped_column(Float(53))
+    talk_seconds: Mapped[float | None] = mapped_column(Float(53))
+    hung_up_by: Mapped[HungUpBy | None]
+    menu_path: Mapped[list[str]] = mapped_column(default=list)
+
+    @property
+    def answered_offset(self) -> float | None:
+        """Seconds from the recording's start to the agent's answer; None when nobody answered."""
+        if self.answered_at is None:
+            return None
+        return max(0.0, (self.answered_at - (self.recorded_at or self.started_at)).total_seconds())
+
+
+class Leg(Base):
+    """One side of a recorded call; `recording` is relative to the recordings folder, `seconds` its length."""
+
+    __tablename__ = "leg"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    call_id: Mapped[str] = mapped_column(ForeignKey("call.id", ondelete="CASCADE"), index=True)
+    role: Mapped[LegRole]
+    recording: Mapped[str]
+    seconds: Mapped[float | None] = mapped_column(Float(53))
+
+
+def leg_id(call_id: str, role: LegRole) -> str:
+    return f"{call_id}-{role}"
+
+
+class Transcript(Base):
+    """What was heard on a leg: words as `{word, start, end, confidence}`, seconds from the recording's start.
+
+    Not tied to the leg by a foreign key: it survives a rebuild of the calls from the journal. `text` is the
+    words joined for searching; it follows `words` by itself when set through the ORM.
+    """
+
+    __tablename__ = "transcript"
+
+    leg_id: Mapped[str] = mapped_column(primary_key=True)
+    state: Mapped[TranscriptState] = mapped_column(default="pending", index=True)
+    model: Mapped[str | None]
+    demonstration: Mapped[bool] = mapped_column(default=False)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    error: Mapped[str | None]
+    made_at: Mapped[datetime | None]
+    words: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
+    text: Mapped[str] = mapped_column(default="")
+
+    @validates("words")
+    def _follow(self, _key: str, words: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        self.text = spoken_text(words)
+        return words
+
+
+class Score(Base):
+    """A call judged against the standards; `total` is None when nothing could be assessed."""
+
+    __tablename__ = "score"
+
+    call_id: Mapped[str] = mapped_column(primary_key=True)
+    total: Mapped[float | None] = mapped_column(Float(53))
+    items: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
+    made_at: Mapped[datetime]
+    model: Mapped[str | None]
+    demonstration: Mapped[bool] = mapped_column(default=False)
+
+
+class User(Base):
+    """Somebody who may log in; `role` is one of agent, qa, supervisor, admin."""
+
+    __tablename__ = "user_account"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    login: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    role: Mapped[str]
+    password_hash: Mapped[str]
+    language: Mapped[str] = mapped_column(default="zh-CN")
+
+
+class AccessLog(Base):
+    """Who looked at what (S24); `user` is the login as text, so that it outlives the account."""
+
+    __tablename__ = "access_log"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    user: Mapped[str] = mapped_column("login")
+    action: Mapped[str]
+    call_id: Mapped[str | None] = mapped_column(index=True)
+
+
+def spoken_text(words: Iterable[Mapping[str, Any]]) -> str:
+    """Words joined as people write them: blanks between Latin words, none next to Han characters."""
+    parts = [str(word["word"]) for word in words if word.get("word")]
+    joined = parts[0] if parts else ""
+    for before, after in pairwise(parts):
+        latin = before[-1].isascii() and after[0].isascii()
+        joined += f" {after}" if latin else after
+    return joined
