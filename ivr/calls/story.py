@@ -1,0 +1,207 @@
+"""A call told as a timeline: what the caller, the hotline, the agents and the system did, and what was said."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any, Literal
+
+from sqlalchemy.orm import Session
+
+from ivr.calls.events import Event
+from ivr.calls.projection import events_of
+from ivr.calls.record import CallRecord, get_call
+from ivr.calls.story_words import MESSAGES, PROMPTS, StoryLanguage
+from ivr.calls.talk import work_number
+from ivr.store.models import spoken_text
+
+Who = Literal["caller", "hotline", "agent", "system"]
+
+PAUSE_SECONDS = 0.8
+"""A silence longer than this ends an utterance."""
+
+_PIECES = ("num_", "digit_", "unit_", "work_number")
+"""Prompts that are parts of a spoken number: telling them one by one tells nothing."""
+_FAMILIES = ("menu", "wait", "silent", "bad_line")
+
+
+@dataclass(frozen=True)
+class StoryLine:
+    """When, who, and what, in the reader's language."""
+
+    at: datetime
+    who: Who
+    what: str
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """Words said without a pause; `start` and `end` in seconds from the recording's start."""
+
+    start: float
+    end: float
+    text: str
+
+
+def story(
+    session: Session, call_id: str, language: StoryLanguage = "zh-CN", labels: Mapping[str, str] | None = None
+) -> list[StoryLine]:
+    """The timeline of a call; `labels` are the queues' names to show. Raises CallNotFound."""
+    return tell(get_call(session, call_id), events_of(session, call_id), language, labels)
+
+
+def tell(
+    record: CallRecord,
+    events: Iterable[Event],
+    language: StoryLanguage = "zh-CN",
+    labels: Mapping[str, str] | None = None,
+) -> list[StoryLine]:
+    """The same from what is known: pure."""
+    teller = _Teller(record, language, labels or {})
+    lines = [*teller.deeds(events), *teller.said(), *teller.answered(), *teller.ended()]
+    return teller.merged(sorted(lines, key=lambda line: line[0].at))
+
+
+def utterances(words: Sequence[Mapping[str, Any]], pause: float = PAUSE_SECONDS) -> list[Utterance]:
+    """A leg's words as utterances, in order of time."""
+    groups: list[list[Mapping[str, Any]]] = []
+    for word in sorted(words, key=lambda word: float(word["start"])):
+        if groups and float(word["start"]) - float(groups[-1][-1]["end"]) <= pause:
+            groups[-1].append(word)
+        else:
+            groups.append([word])
+    return [Utterance(float(g[0]["start"]), float(g[-1]["end"]), spoken_text(g)) for g in groups]
+
+
+_Line = tuple[StoryLine, str | None]
+"""A line; and the prompt's name when it is a prompt, for joining it with its neighbours."""
+
+
+class _Teller:
+    def __init__(self, record: CallRecord, language: StoryLanguage, labels: Mapping[str, str]) -> None:
+        self._record = record
+        self._messages, self._prompts = MESSAGES[language], PROMPTS[language]
+        self._labels = labels
+
+    def deeds(self, events: Iterable[Event]) -> Iterator[_Line]:
+        events = list(events)
+        joined = [event.at for event in events if event.kind == "queue.joined" and event.at]
+        for event in events:
+            told = {"cel": self._cel, "queue_log": self._queue, "flow": self._flow}[event.source](event)
+            if told is not None and event.at is not None:
+                who, message, facts = told
+                at = self._placed(event.at, joined) if event.source == "queue_log" else event.at
+                yield StoryLine(at, who, self._text(message, **facts)), None
+            elif event.kind == "prompt.played" and event.at is not None:
+                name = self._prompt_name(str(event.data.get("prompt") or ""))
+                if name:
+                    yield StoryLine(_began(event, event.at), "hotline", name), name
+
+    def _placed(self, at: datetime, joined: Sequence[datetime]) -> datetime:
+        """queue_log knows whole seconds only: nothing in it came before the recording, or the flow's handing over."""
+        earlier = [moment for moment in joined if moment < at + timedelta(seconds=1)]
+        return max(at, self._record.recorded_at or self._record.started_at, *earlier)
+
+    def said(self) -> Iterator[_Line]:
+        start = self._record.recorded_at or self._record.started_at
+        for leg in self._record.legs:
+            for utterance in utterances(leg.words):
+                at = start + timedelta(seconds=utterance.start)
+                yield StoryLine(at, leg.role, f"“{utterance.text}”"), None
+
+    def answered(self) -> Iterator[_Line]:
+        if self._record.answered_at is not None:
+            text = self._text("answers", agent=self._record.agent or self._record.called or "")
+            yield StoryLine(self._record.answered_at, "agent", text), None
+
+    def ended(self) -> Iterator[_Line]:
+        record = self._record
+        if record.ended_at is None:
+            return
+        by = record.hung_up_by or "system"
+        if record.outcome != "abandoned" or by != "caller":  # an abandon has been told as such
+            yield StoryLine(record.ended_at, by, self._text("cut_off" if by == "system" else "hangs_up")), None
+        if record.demonstration:
+            yield StoryLine(record.ended_at, "system", self._text("demonstration")), None
+
+    def merged(self, lines: Sequence[_Line]) -> list[StoryLine]:
+        """Prompts said one after the other become one line."""
+        told: list[StoryLine] = []
+        for are_prompts, group in groupby(lines, key=lambda line: line[1] is not None):
+            run = list(group)
+            if are_prompts:
+                names = list(dict.fromkeys(name for _, name in run if name))
+                told.append(StoryLine(run[0][0].at, "hotline", self._text("plays", prompts=" · ".join(names))))
+            else:
+                told.extend(line for line, _ in run)
+        return told
+
+    # ---- one event -------------------------------------------------------------------------------------
+
+    def _cel(self, event: Event) -> tuple[Who, str, dict[str, Any]] | None:
+        own = event.channel_id == self._record.id
+        if event.kind == "CHAN_START" and own:
+            caller = self._record.caller or self._messages["withheld"]
+            return "caller", "calls", {"caller": caller, "called": self._record.called or ""}
+        if event.kind == "CHAN_START" and (agent := work_number(str(event.data.get("channel", "")))):
+            return "system", "rings", {"agent": agent}
+        if event.kind == "RECORDING":
+            return "system", "recording", {}
+        extra = event.data.get("extra", {})
+        if event.kind == "WORK_NUMBER":
+            return "hotline", "work_number", {"agent": extra.get("extra", "")}
+        if event.kind == "BLINDTRANSFER":
+            return "agent", "transfers", {"to": extra.get("extension", "")}
+        return None
+
+    def _queue(self, event: Event) -> tuple[Who, str, dict[str, Any]] | None:
+        queue = str(event.data.get("queue") or "")
+        queue = self._labels.get(queue, queue)
+        if event.kind == "ENTERQUEUE":
+            return "system", "joins", {"queue": queue}
+        if event.kind == "RINGNOANSWER":
+            return "system", "no_answer", {"agent": event.data.get("agent") or ""}
+        if event.kind in ("EXITWITHTIMEOUT", "EXITEMPTY"):
+            return "system", "exit", {"queue": queue}
+        # A line that went dead while queued is an abandon too, but nobody hung up.
+        if event.kind == "ABANDON" and self._record.hung_up_by == "caller":
+            return "caller", "abandons", {}
+        return None
+
+    def _flow(self, event: Event) -> tuple[Who, str, dict[str, Any]] | None:
+        data = event.data
+        if event.kind == "menu.key":
+            message = "key" if data.get("label") else "key_alone"
+            return "caller", message, {"key": data.get("key"), "label": data.get("label")}
+        if event.kind == "menu.wrong_key":
+            return "caller", "wrong_key", {"key": data.get("key")}
+        if event.kind == "menu.silent":
+            return "caller", "silent", {}
+        if event.kind == "wait.told":
+            seconds, facts = data.get("seconds"), {"position": data.get("position")}
+            if isinstance(seconds, int | float):
+                return "hotline", "wait_seconds", {**facts, "seconds": round(seconds)}
+            return "hotline", "wait", facts
+        if event.kind == "message.left":
+            return "caller", "message", {}
+        if event.kind == "flow.failed":
+            return "system", "flow_failed", {"flow": data.get("flow", "")}
+        return None
+
+    def _prompt_name(self, prompt: str) -> str | None:
+        if not prompt or prompt.startswith(_PIECES):
+            return None
+        family = next((family for family in _FAMILIES if prompt.startswith(f"{family}_")), prompt)
+        return self._prompts.get(prompt) or self._prompts.get(family) or prompt
+
+    def _text(self, message: str, **facts: Any) -> str:
+        return self._messages[message].format_map(facts)
+
+
+def _began(event: Event, otherwise: datetime) -> datetime:
+    """A prompt is written down when it is over; `began` says when it began."""
+    try:
+        began = datetime.fromisoformat(str(event.data.get("began", "")))
+    except ValueError:
+        return otherwise
+    return began if began.tzinfo else otherwise
