@@ -1,0 +1,214 @@
+"""One call's AGI conversation: pyst2's AGI with its faults mended.
+
+Mended: a hang-up is seen however it comes (inline HANGUP, reply 511, end of file, broken pipe); arguments
+are quoted as Asterisk's parser reads them and control characters are refused; nothing is echoed; no signal
+handler is installed; lines are limited; every wait has an end; "100 Trying" is passed over.
+"""
+
+import re
+from typing import BinaryIO, Protocol
+
+from asterisk import agi as pyst2
+
+from ivr.errors import IvrError
+
+LINE_LIMIT = 8192
+"""Bytes of one AGI line, its end included (res_agi.c)."""
+HEADER_LIMIT = 200
+"""Lines of the opening header; Asterisk sends about 20, and one more per argument."""
+
+_MARGIN = 10.0
+"""Seconds an answer may come later than its sounds last, before it counts as lost."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class AgiError(IvrError):
+    """The conversation with Asterisk broke off, or made no sense."""
+
+
+class CallerHungUp(IvrError):
+    """The caller has gone, or Asterisk has taken the call back: the flow ends here."""
+
+    def __init__(self) -> None:
+        super().__init__("The caller has hung up.")
+
+
+class UnsafeArgument(AgiError):
+    """An argument that would end its line, or not fit on one."""
+
+
+class Stream(Protocol):
+    """What carries the conversation: a socket's or a pipe's two directions."""
+
+    def readline(self, limit: int, /) -> bytes: ...
+
+    def send(self, line: bytes, /) -> None: ...
+
+    def wait_at_most(self, seconds: float, /) -> None:
+        """How long readline may block from now on; it raises TimeoutError then."""
+
+
+class PipeStream:
+    """Standard input and output of a classic AGI script; Asterisk ends it by SIGHUP or end of file."""
+
+    def __init__(self, source: BinaryIO, target: BinaryIO) -> None:
+        self._source, self._target = source, target
+
+    def readline(self, limit: int, /) -> bytes:
+        return self._source.readline(limit)
+
+    def send(self, line: bytes, /) -> None:
+        self._target.write(line)
+        self._target.flush()
+
+    def wait_at_most(self, seconds: float, /) -> None:
+        """A pipe ends with Asterisk itself; there is nothing to time."""
+
+
+def quote(argument: object) -> str:
+    """One argument as Asterisk's parse_args reads it back; raises UnsafeArgument on control characters."""
+    text = str(argument)
+    if _CONTROL.search(text):
+        raise UnsafeArgument("An AGI argument holds a control character.", "clean the text before it is sent")
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+class _Silence:
+    """pyst2 echoes digits and variables to its error stream, prettily printed; here nobody listens."""
+
+    def write(self, _: str) -> None:
+        return
+
+    def pformat(self, _: object) -> str:
+        return ""
+
+
+# Printing nicely for nobody would be half of what a flow costs.
+pyst2.pprint = _Silence()
+
+
+class Channel(pyst2.AGI):  # type: ignore[misc]
+    """A caller's channel. All methods raise CallerHungUp when the caller has gone, else AgiError."""
+
+    env: dict[str, str]
+
+    def __init__(self, stream: Stream, header_seconds: float = 5.0) -> None:
+        """Reads the opening header. pyst2's own constructor is not called: it takes over SIGHUP and echoes."""
+        self._stream = stream
+        self._last_line = ""
+        self.stdin = self
+        self.stdout = self
+        self.stderr = _Silence()
+        self._got_sighup = False
+        self.env = {}
+        self._budget = HEADER_LIMIT
+        stream.wait_at_most(header_seconds)
+        self._get_agi_env()
+        self._budget = 0
+
+    # What pyst2 calls on its streams.
+
+    def readline(self) -> str:
+        """The next line that answers something; raises CallerHungUp."""
+        while True:
+            line = self._read()
+            if self._budget:
+                self._budget -= 1
+                if self._budget == 0:
+                    raise AgiError("Asterisk's AGI header has no end.")
+                return line
+            if line.startswith(("HANGUP", "511")):
+                raise CallerHungUp
+            if line.startswith("100"):
+                continue
+            if not line:
+                continue
+            self._last_line = line
+            return line
+
+    def _read(self) -> str:
+        try:
+            line = self._stream.readline(LINE_LIMIT)
+        except TimeoutError as error:
+            raise AgiError("Asterisk gave no answer in time.") from error
+        except OSError as error:
+            raise CallerHungUp from error
+        if not line.endswith(b"\n"):
+            if len(line) >= LINE_LIMIT:
+                raise AgiError(f"Asterisk sent a line longer than {LINE_LIMIT} bytes.")
+            raise CallerHungUp
+        return line.decode("utf-8", "replace").strip()
+
+    def write(self, command: str) -> None:
+        line = command.encode()
+        if len(line) > LINE_LIMIT:
+            raise UnsafeArgument(f"An AGI command is longer than {LINE_LIMIT} bytes.", "say it in several")
+        if b"\n" in line[:-1]:
+            raise UnsafeArgument("An AGI command holds a line end.", "quote its arguments")
+        try:
+            self._stream.send(line)
+        except TimeoutError as error:
+            raise AgiError("Asterisk takes no more commands.") from error
+        except OSError as error:
+            raise CallerHungUp from error
+
+    def flush(self) -> None:
+        """`write` sends at once."""
+
+    def _quote(self, string: object) -> str:
+        return quote(string)
+
+    # What flows need, each in one round trip.
+
+    def ask_asterisk(self, command: str, *arguments: object, seconds: float = 10.0) -> tuple[str, str]:
+        """Send one command, wait at most `seconds` for its result; returns (value, data in brackets)."""
+        self._stream.wait_at_most(seconds)
+        try:
+            result = self.execute(command, *(quote(argument) for argument in arguments))
+        except (pyst2.AGIUnknownError, ValueError) as error:
+            raise AgiError("Asterisk's answer makes no sense.") from error
+        except (pyst2.AGIInvalidCommand, pyst2.AGIUsageError) as error:
+            raise AgiError(f"Asterisk does not know the command {command}.") from error
+        except pyst2.AGIAppError as error:
+            if "not found" in self._last_line:
+                raise AgiError("The dialplan lacks what the flow asks for.", "run `ivr up` again") from error
+            # -1 is the only result of a command on a caller who has gone; the clock's take-back looks the same.
+            raise CallerHungUp from error
+        value, data = result["result"]
+        return str(value), str(data)
+
+    def play_files(self, files: list[str], seconds: float) -> None:
+        """Play sounds one after the other, whatever keys are pressed; they last `seconds`."""
+        self._subroutine("flow-play", "&".join(files), seconds)
+
+    def key_during(self, files: list[str], wait_seconds: float, seconds: float) -> str | None:
+        """Play sounds until a key is pressed, then wait `wait_seconds` for one; None when none came."""
+        self._subroutine("flow-ask", f"{'&'.join(files)},{wait_seconds:g}", seconds + wait_seconds)
+        said = self.evaluate("${IVR_KEY}")
+        if said.startswith("OK"):
+            # Read() ends at the hash key without storing it.
+            return said[2:3] or "#"
+        return None
+
+    def _subroutine(self, context: str, arguments: str, seconds: float) -> None:
+        """Run a subroutine of extensions.conf; there Asterisk's own clock watches this flow."""
+        self.ask_asterisk("GOSUB", context, "s", "1", arguments, seconds=seconds + _MARGIN)
+
+    def set(self, **variables: object) -> None:
+        """Set channel variables; values may hold anything but control characters."""
+        for name, value in variables.items():
+            self.ask_asterisk("SET VARIABLE", name, value)
+
+    def set_plain(self, names: list[str], values: list[object]) -> None:
+        """Set several variables or functions in one round trip; values hold no commas, quotes or brackets."""
+        plain = [str(value) for value in values]
+        if any(not re.fullmatch(r"[\w.-]*", value) for value in plain):
+            raise UnsafeArgument("A value of a joint assignment holds more than letters and digits.")
+        self.ask_asterisk("SET VARIABLE", f"ARRAY({','.join(names)})", ",".join(plain))
+
+    def evaluate(self, expression: str) -> str:
+        """What Asterisk makes of an expression of `${…}`; empty when it has no value."""
+        value, data = self.ask_asterisk("GET FULL VARIABLE", expression)
+        return data if value == "1" else ""

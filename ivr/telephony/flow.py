@@ -1,0 +1,96 @@
+"""Running a flow: what it is given, and what happens when it fails. The same for FastAGI and classic AGI."""
+
+import logging
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from ivr.calls.journal import Journal
+from ivr.calls.talk_times import TalkTimes
+from ivr.hotline import Hotline, HotlineFileError, load_hotline
+from ivr.settings import Settings
+from ivr.speech.prompts import PromptStore
+from ivr.telephony.agi import AgiError, CallerHungUp, Channel, PipeStream
+from ivr.telephony.call import Call, Desk
+from ivr.telephony.sounds import Sounds
+
+Flow = Callable[[Call], None]
+
+logger = logging.getLogger(__name__)
+
+
+class DeskKeeper:
+    """Keeps the business file in force: a new one counts from the next call on, a bad one never."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Reads the file; raises HotlineFileError when there is no good one yet."""
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._talk_times = TalkTimes(settings.paths.journal / "queue_log")
+        self._stamp = self._look()
+        self._desk = self._make(load_hotline(settings.checked_hotline_file))
+
+    def desk(self) -> Desk:
+        """What the next call is given."""
+        with self._lock:
+            stamp = self._look()
+            if stamp != self._stamp:
+                self._stamp = stamp
+                self._reload()
+            self._desk.sounds.refresh()
+            return self._desk
+
+    def _reload(self) -> None:
+        try:
+            self._desk = self._make(load_hotline(self._settings.checked_hotline_file))
+        except HotlineFileError as error:
+            logger.error("the business file in force stays: %s", error)
+
+    def _look(self) -> tuple[Path, int]:
+        file = self._settings.checked_hotline_file
+        try:
+            return file, file.stat().st_mtime_ns
+        except OSError:
+            return file, 0
+
+    def _make(self, hotline: Hotline) -> Desk:
+        paths = self._settings.paths
+        return Desk(
+            hotline,
+            Sounds(PromptStore(paths, hotline)),
+            Journal(paths.journal / "flow.jsonl"),
+            talk_seconds=self._talk_times,
+        )
+
+
+def run_flow(name: str, flow: Flow, channel: Channel, desk: Desk) -> bool:
+    """Run a flow for one caller; False when it failed, which leaves the call to the dialplan."""
+    call = Call(channel, desk)
+    try:
+        call.begin()
+        flow(call)
+    except CallerHungUp:
+        return True
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        what = f"{type(error).__name__} at {Path(where.filename).name}:{where.lineno}"
+        # Not the exception's text: it may hold what the caller typed.
+        logger.error("flow %s failed: %s", name, what)
+        call.journal("flow.failed", flow=name, error=what)
+        return False
+    return True
+
+
+def run_as_agi_script(flow: Flow) -> None:
+    """Run a flow for the caller whose channel is on standard input and output (AGI(hotline.py))."""
+    # Asterisk sends SIGHUP when the caller hangs up; the same news comes on standard input.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        channel = Channel(PipeStream(sys.stdin.buffer, sys.stdout.buffer))
+    except (AgiError, CallerHungUp):
+        sys.exit(1)
+    name = Path(sys.argv[0]).stem
+    sys.exit(0 if run_flow(name, flow, channel, DeskKeeper(Settings()).desk()) else 1)

@@ -1,0 +1,178 @@
+"""Asterisk's configuration from the business file: every value checked, every file replaced whole."""
+
+import ipaddress
+import os
+import re
+import shlex
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from ivr.errors import IvrError
+from ivr.hotline import Hotline
+from ivr.instance import Instance
+from ivr.settings import ROOT, StatePaths
+from ivr.telephony.music import write_music
+from ivr.telephony.runtime import RuntimeFolders
+
+TEMPLATES = ROOT / "asterisk_conf"
+FLOWS = ROOT / "agi_scripts"
+
+FLOW_SECONDS = 2
+"""Seconds a flow may be silent when it is its turn, before the dialplan goes on without it."""
+TURN_SECONDS = 600
+TURNS = 6
+"""An hour of waiting in all; then the caller is asked to call again."""
+
+
+class RenderError(IvrError):
+    """A value cannot stand in Asterisk's configuration."""
+
+
+def render(hotline: Hotline, instance: Instance, paths: StatePaths, folders: RuntimeFolders) -> None:
+    """Write the instance's Asterisk configuration, agi-bin and hold music into the state folder.
+
+    Files are replaced whole and are readable by their owner alone. Raises RenderError when a value
+    has characters that Asterisk would read as something else.
+    """
+    places = _folders(paths)
+    for folder in places.values():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_music(places["music"])
+    environment = _environment()
+    values = _values(hotline, instance, paths, folders, places)
+    for template in sorted(TEMPLATES.glob("*.conf.j2")):
+        text = environment.get_template(template.name).render(values)
+        _replace(places["etc"] / template.stem, text, 0o600)
+    _replace(places["agi_bin"] / "work-number", environment.get_template("work-number.sh.j2").render(), 0o700)
+    for script in sorted(FLOWS.glob("*.py")):
+        text = environment.get_template("flow.sh.j2").render(
+            flow=script.stem,
+            script=script,
+            state=paths.state,
+            root=ROOT,
+            python=Path(sys.executable),
+        )
+        _replace(places["agi_bin"] / script.name, text, 0o700)
+
+
+def _folders(paths: StatePaths) -> dict[str, Path]:
+    names = {"agi_bin": "agi-bin", "music": "music"}
+    return {
+        name: paths.asterisk / names.get(name, name)
+        for name in ("etc", "lib", "spool", "db", "keys", "agi_bin", "music")
+    }
+
+
+def _values(
+    hotline: Hotline,
+    instance: Instance,
+    paths: StatePaths,
+    folders: RuntimeFolders,
+    places: Mapping[str, Path],
+) -> dict[str, object]:
+    return {
+        **places,
+        "modules": folders.modules,
+        "data": folders.data,
+        "run": paths.run,
+        "journal": paths.journal,
+        "prompts": paths.prompts,
+        "recordings": paths.recordings,
+        "log_file": paths.log / "asterisk.log",
+        "notice_file": paths.log / "asterisk-notices.log",
+        # Asterisk before 22.6 writes CEL without this module and knows the older mapping only.
+        "cdrel": (folders.modules / "res_cdrel_custom.so").exists(),
+        "system_name": instance.system_name,
+        "host": instance.host,
+        "sip": instance.sip,
+        "agi": instance.agi,
+        "ami": instance.ami,
+        "ami_secret": instance.ami_secret,
+        "rtp_start": instance.rtp_start,
+        "rtp_end": instance.rtp_end,
+        "number": hotline.hotline.number,
+        "language": hotline.languages[0],
+        "trunks": hotline.trunks,
+        "agents": {number: _secret_of(number, instance) for number in hotline.agents},
+        "queues": hotline.queues,
+        "default_queue": hotline.default_queue,
+        "service_level_seconds": hotline.standards.service_level.seconds,
+        "flow_seconds": FLOW_SECONDS,
+        "turn_seconds": TURN_SECONDS,
+        "turns": TURNS,
+    }
+
+
+def _secret_of(work_number: str, instance: Instance) -> str:
+    try:
+        return instance.agent_secrets[work_number]
+    except KeyError:
+        raise RenderError(f"Agent {work_number} has no SIP password yet.", "run `ivr up` again") from None
+
+
+def _environment() -> Environment:
+    # Configuration files are no HTML; instead of escaping, every value passes one of the checks below.
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        autoescape=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        finalize=_checked,
+    )
+    environment.filters.update(FILTERS)
+    return environment
+
+
+class Checked(str):
+    """Text that has passed a check; nothing else is written into a configuration file."""
+
+    __slots__ = ()
+
+
+def _checked(value: object) -> object:
+    if isinstance(value, Checked):
+        return value
+    raise RenderError(f"The template inserts {type(value).__name__} unchecked.")
+
+
+def _matching(what: str, pattern: str) -> Callable[[object], Checked]:
+    form = re.compile(pattern)
+
+    def check(value: object) -> Checked:
+        if not form.fullmatch(str(value)):
+            raise RenderError(f"{value!r} cannot stand in Asterisk's configuration; allowed: {what}.")
+        return Checked(value)
+
+    return check
+
+
+def _network(value: object) -> Checked:
+    return Checked(ipaddress.ip_network(str(value)))
+
+
+FILTERS: dict[str, Callable[[object], Checked]] = {
+    "path": _matching("an absolute path of letters, digits and _ - . + @ blank", r"/[\w./+@ -]*"),
+    "word": _matching("letters, digits, _ and -", r"[A-Za-z0-9_-]{1,64}"),
+    "digits": _matching("digits", r"[0-9]{1,20}"),
+    "language": _matching("a language such as zh-CN", r"[A-Za-z]{2,3}(-[A-Za-z]{2,4})?"),
+    "port": _matching("a port", r"[1-9][0-9]{0,4}"),
+    "whole": _matching("a whole number", r"[0-9]{1,6}"),
+    "host": _matching("an address", r"[0-9.]{7,15}"),
+    "secret": _matching("letters, digits, _ and -", r"[A-Za-z0-9_-]{8,128}"),
+    "label": _matching("letters, digits, blanks and marks such as · 、 -", r"[\w ·、，。（）/+-]{1,60}"),
+    "network": _network,
+    "sh": lambda value: Checked(shlex.quote(str(value))),
+}
+
+
+def _replace(target: Path, text: str, mode: int) -> None:
+    draft = target.with_name(f".{target.name}.new")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
+        file.write(text)
+    draft.replace(target)
