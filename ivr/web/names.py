@@ -1,0 +1,48 @@
+"""The business's own names (queues, agents, menu keys) as the reader's language writes them."""
+
+from ivr.hotline import Hotline, Language, Texts
+
+
+class Names:
+    """Turns ids of a call record into words; an id that the business file no longer knows stays as it is."""
+
+    def __init__(self, hotline: Hotline | None, language: Language) -> None:
+        self._hotline = hotline
+        self._language = language
+
+    def queues(self, chosen: str | None = None) -> list[tuple[str, str]]:
+        """Choices of a filter: (id, label), with the chosen one even where it is no longer known."""
+        known = list(self._hotline.queues) if self._hotline else []
+        return [(queue, self.queue(queue)) for queue in _with(known, chosen)]
+
+    def agents(self, chosen: str | None = None) -> list[tuple[str, str]]:
+        known = list(self._hotline.agents) if self._hotline else []
+        return [(agent, self.agent(agent)) for agent in _with(known, chosen)]
+
+    def queue(self, queue: str | None) -> str:
+        if queue is None:
+            return ""
+        known = self._hotline.queues.get(queue) if self._hotline else None
+        return self._in_language(known.label) if known else queue
+
+    def agent(self, agent: str | None) -> str:
+        if agent is None:
+            return ""
+        known = self._hotline.agents.get(agent) if self._hotline else None
+        return f"{agent} {known.name}" if known else agent
+
+    def keys(self, path: list[str]) -> list[tuple[str, str]]:
+        """The keys a caller pressed ("menu:key") with what the menu calls them: (key, label or empty)."""
+        return [self._key(*step.rpartition(":")[::2]) for step in path]
+
+    def _key(self, menu: str, key: str) -> tuple[str, str]:
+        known = self._hotline.menus.get(menu) if self._hotline else None
+        option = known.options.get(key) if known else None
+        return key, self._in_language(option.label) if option else ""
+
+    def _in_language(self, label: Texts) -> str:
+        return label.get(self._language) or next(iter(label.values()), "")
+
+
+def _with(known: list[str], chosen: str | None) -> list[str]:
+    return [*known, chosen] if chosen and chosen not in known else known
