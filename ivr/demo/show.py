@@ -1,0 +1,78 @@
+"""`ivr demo`: the demonstration call, its story, and what one needs to go on by oneself."""
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from sqlalchemy import select
+
+from ivr.calls.story import story
+from ivr.demo.call import run_demo_call
+from ivr.demo.telling import shortcomings, tell, wait_for_record
+from ivr.hotline import Hotline
+from ivr.instance import Instance
+from ivr.settings import Settings
+from ivr.store.models import Call
+from ivr.store.session import Store, open_store
+from ivr.web.auth import FIRST_LOGIN
+
+
+def show(settings: Settings, instance: Instance, hotline: Hotline, console: Console, *, always: bool) -> bool:
+    """Make and tell the demonstration call on a running instance, then say goodbye; true if it went all the way.
+
+    Where there are calls already it only says how to go on, unless `always`.
+    """
+    store = open_store(settings.store_url)
+    try:
+        good = True
+        if always or not _has_calls(store):
+            good = _perform(settings, instance, hotline, console, store)
+        farewell(settings, instance, hotline, console)
+        return good
+    finally:
+        store.close()
+
+
+def _perform(settings: Settings, instance: Instance, hotline: Hotline, console: Console, store: Store) -> bool:
+    with console.status("the demonstration call") as spinner:
+
+        def say(step: str) -> None:
+            spinner.update(escape(step))
+            if not console.is_terminal:
+                console.print(f"· {escape(step)}")
+
+        call_id = run_demo_call(settings, instance, hotline, say)
+        record = wait_for_record(store, call_id, progress=say)
+    language = hotline.languages[0]
+    labels = {name: queue.label.get(language, name) for name, queue in hotline.queues.items()}
+    with store.read() as session:
+        lines = story(session, call_id, language, labels)
+    tell(console, record, lines, hotline.zone, language)
+    faults = shortcomings(record)
+    for fault in faults:
+        console.print(f"not as it should be: {fault}", style="red")
+    return not faults
+
+
+def farewell(settings: Settings, instance: Instance, hotline: Hotline, console: Console) -> None:
+    """Print the web address, the first login (the first time only), the SIP address and the agents' accounts."""
+    table = Table(
+        title="Now you", title_justify="left", title_style="bold", box=None, pad_edge=False, show_header=False
+    )
+    table.add_row("web page", f"http://{instance.host}:{instance.web}/")
+    told = settings.paths.state / "first-login-told"
+    if told.exists():
+        table.add_row("first login", f"{FIRST_LOGIN}, with the password shown at the first start")
+    else:
+        table.add_row("first login", f"{FIRST_LOGIN} / {escape(instance.first_login_password)} (shown this once)")
+        told.touch(mode=0o600)
+    table.add_row(
+        "hotline", f"sip:{hotline.hotline.number}@{instance.host}:{instance.sip} (call it with any SIP phone)"
+    )
+    for number, secret in instance.agent_secrets.items():
+        table.add_row("agent", f"sip:{number}@{instance.host}:{instance.sip}  password {escape(secret)}")
+    console.print(table)
+
+
+def _has_calls(store: Store) -> bool:
+    with store.read() as session:
+        return session.scalar(select(Call.id).limit(1)) is not None

@@ -1,0 +1,19 @@
+"""What people say on test phones: text to telephone sound with the offline voice."""
+
+from pathlib import Path
+
+from ivr.hotline import Voice
+from ivr.speech.audio import finish, store
+from ivr.speech.espeak import Espeak
+from ivr.tools import tool
+
+AGENT = Voice(edge="", espeak="cmn-latn-pinyin+f3", espeak_rate=155)
+CALLER = Voice(edge="", espeak="cmn-latn-pinyin+m3", espeak_rate=155)
+"""The demonstration model knows these voices (and it knows few others)."""
+
+
+def speak(text: str, voice: Voice, where: Path, runtime_dir: Path | None = None) -> Path:
+    """Write `text` as a phone's sound (mono WAV, 16 bit, 8 kHz); raises EngineUnavailable."""
+    sound = finish(Espeak(tool("espeak-ng", runtime_dir)).speak(text, "zh-CN", voice)).narrow
+    store(where, sound, format="WAV", subtype="PCM_16")
+    return where

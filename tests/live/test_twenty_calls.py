@@ -1,0 +1,43 @@
+"""Twenty calls are running while one process after the other is killed: none drops, all are in the record."""
+
+from ivr.demo.rtp import RtpLines
+from tests.live.conftest import CROWD, Running, until
+from tests.phones import Caller, calling, many_agents
+
+CALLS = 20
+IN_THE_MENU = 8
+"""So many callers are still being greeted by the flows when these are killed."""
+SECONDS = 60.0
+
+
+def test_kill_9_of_every_process_in_turn_drops_no_call_and_loses_no_fact(live: Running) -> None:
+    secrets = {number: live.instance.agent_secrets[number] for number in CROWD}
+    numbers = [f"1350000{place:04d}" for place in range(CALLS)]
+    watch = live.watch()
+    with many_agents(live.server, secrets) as agents, RtpLines(CALLS) as lines:
+        callers = [Caller(number, line) for number, line in zip(numbers, lines.lines, strict=True)]
+        with calling(live.server, live.number, callers, hang_up_after=SECONDS) as run:
+            run.wait_for("answered", CALLS)
+            for caller in callers[IN_THE_MENU:]:
+                caller.line.press("0")
+            agents.wait_for("talks", CALLS - IN_THE_MENU)
+            live.kill("agi")
+            agents.wait_for("talks", CALLS)
+            for process in ("ingest", "web", "worker", "scheduler"):
+                live.kill(process)
+            assert not any(word.startswith("hangs-up") for word in run.happened()), "all twenty still talk"
+            result = run.result()
+    assert (result.succeeded, result.failed) == (CALLS, 0), result.errors
+    until(lambda: all(process.up for process in live.supervisor.processes()), "all processes are up again")
+
+    records = [live.record(watch.call_from(number)) for number in numbers]
+    assert {record.outcome for record in records} == {"answered"}
+    assert {record.hung_up_by for record in records} == {"caller"}
+    assert len({record.agent for record in records}) == CALLS
+    assert all(record.wait_seconds is not None and (record.talk_seconds or 0) > 0 for record in records)
+    recordings = [live.settings.paths.recordings / leg.recording for record in records for leg in record.legs]
+    assert len(set(recordings)) == 2 * CALLS
+    # Half of what the caller stayed for, 16,000 bytes a second: a recording that broke off would be shorter.
+    assert all(recording.stat().st_size > SECONDS / 2 * 16000 for recording in recordings)
+    listed = {call["caller"] for call in live.ivr("calls", "--per-page", "100")}
+    assert listed >= set(numbers)
