@@ -1,0 +1,32 @@
+"""`ivr …`: one sub-command per job of an operator."""
+
+import errno
+import sys
+
+import typer
+
+from ivr.cli import calls, operate, processes, speech
+from ivr.errors import IvrError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Three Rings (三声): a service hotline, answered within three rings.",
+)
+for part in (operate, calls, speech, processes):
+    part.add_to(app)
+
+
+def main() -> None:
+    """Run the command; what a person can act on ends as one line and exit code 1."""
+    try:
+        app()
+    except IvrError as error:
+        sys.exit(f"ivr: {error}")
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT):
+            raise
+        sys.exit(f"ivr: {error.filename or 'disk'}: {error.strerror}. Remedy: free space or grant access there")
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,59 @@
+"""The one process with a clock of its own: what has to happen by itself, at its time."""
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from ivr.errors import IvrError
+from ivr.service import reload
+from ivr.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_LOOK_SECONDS = 2
+
+
+class HotlineWatch:
+    """Notices a changed business file and puts it in force if it is good; says once why it is not."""
+
+    def __init__(self, settings: Settings, put_in_force: Callable[[Settings], list[str]] = reload) -> None:
+        self._settings = settings
+        self._put_in_force = put_in_force
+        self._seen = self._text(in_force=True)
+
+    def look(self) -> bool:
+        """Look once; True when a change was put in force."""
+        text = self._text()
+        if text is None or text == self._seen:
+            return False
+        self._seen = text
+        try:
+            warnings = self._put_in_force(self._settings)
+        except IvrError as error:
+            log.error("The business file was not put in force: %s", error)
+            return False
+        log.info("The business file was put in force.")
+        for warning in warnings:
+            log.warning("%s", warning)
+        return True
+
+    def _text(self, in_force: bool = False) -> bytes | None:
+        path = self._settings.paths.hotline_in_force if in_force else self._settings.hotline_file
+        try:
+            return path.read_bytes()
+        except OSError:
+            return None
+
+
+def run(settings: Settings, stop: threading.Event) -> None:
+    """Run until `stop`; the one scheduler of the instance."""
+    scheduler = BackgroundScheduler(timezone="UTC", job_defaults={"misfire_grace_time": 60, "coalesce": True})
+    watch = HotlineWatch(settings)
+    scheduler.add_job(watch.look, "interval", seconds=_LOOK_SECONDS, id="business file", max_instances=1)
+    scheduler.start()
+    log.info("Scheduler %d is up.", os.getpid())
+    stop.wait()
+    scheduler.shutdown(wait=True)

@@ -1,0 +1,164 @@
+"""An instance made ready, started, changed while it runs, and ended: what `ivr up`, `reload` and `down` do."""
+
+import datetime as dt
+import shutil
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ivr.errors import IvrError
+from ivr.hotline import Hotline, HotlineFileError, load_hotline
+from ivr.instance import Instance, InstanceError
+from ivr.settings import Settings
+from ivr.speech import build as publishing
+from ivr.speech.prompts import PromptStore
+from ivr.store.migrate import migrate_store
+from ivr.store.session import open_store
+from ivr.supervise import Supervisor, wait_until
+from ivr.telephony import runtime
+from ivr.telephony.render import render
+from ivr.web.auth import ensure_first_user
+
+Progress = Callable[[str], None]
+
+
+class PromptsMissing(IvrError):
+    """No engine could speak a prompt that callers must hear."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a start needs to know, and what the operator should hear about."""
+
+    instance: Instance
+    hotline: Hotline
+    warnings: list[str]
+
+
+def adopt_hotline(settings: Settings) -> tuple[Hotline, list[str]]:
+    """Put the business file in force if it is good; else keep the good one and say why.
+
+    Raises HotlineFileError when the file is bad and no good one is in force.
+    """
+    in_force = settings.paths.hotline_in_force
+    try:
+        hotline = load_hotline(settings.hotline_file)
+    except HotlineFileError as error:
+        if not in_force.exists():
+            raise
+        return load_hotline(in_force), [f"{error} The last good file stays in force."]
+    text = settings.hotline_file.read_bytes()
+    if not in_force.exists() or in_force.read_bytes() != text:
+        draft = in_force.with_suffix(".new")
+        draft.write_bytes(text)
+        draft.replace(in_force)
+    return hotline, []
+
+
+def prepare(settings: Settings, say: Progress) -> Prepared:
+    """Make the state folder whole: business file, ports and secrets, prompts, Asterisk's files, database."""
+    paths = settings.paths
+    paths.create()
+    hotline, warnings = adopt_hotline(settings)
+    try:
+        instance = Instance.load(paths).with_agents(paths, hotline.agents)
+    except InstanceError:
+        if paths.instance_file.exists():
+            raise
+        instance = Instance.create(paths, hotline.agents, settings.bind_host)
+    instance.require_free_ports()
+    warnings += publish_prompts(settings, hotline, lambda done, total, _: say(f"prompts {done}/{total}"))
+    say("Asterisk's configuration")
+    render(hotline, instance, paths, runtime.runtime_folders(settings.runtime_dir))
+    say("database")
+    store = open_store(settings.store_url)
+    migrate_store(store)
+    ensure_first_user(store, instance)
+    store.close()
+    return Prepared(instance, hotline, warnings)
+
+
+def start(settings: Settings, say: Progress) -> Prepared:
+    """Bring the whole instance up and wait until it takes calls."""
+    supervisor = Supervisor(settings)
+    supervisor.require_down()
+    prepared = prepare(settings, say)
+    say("processes")
+    conf = settings.paths.asterisk_conf
+    asterisk = runtime.asterisk_tool(settings.runtime_dir)
+    supervisor.start(asterisk.argv("-C", conf, "-f"), asterisk.env)
+    try:
+        runtime.wait_until_booted(conf, seconds=60)
+        wait_until(lambda: _listens(prepared.instance.host, prepared.instance.agi), 60, "The call flows (agi)")
+        wait_until(lambda: _healthy(prepared.instance), 60, "The web page")
+    except Exception:
+        supervisor.stop()
+        raise
+    return prepared
+
+
+def reload(settings: Settings) -> list[str]:
+    """Put a changed business file in force without dropping a call; returns warnings.
+
+    Raises HotlineFileError when the file is bad: what was good stays in force.
+    """
+    hotline = load_hotline(settings.hotline_file)
+    instance = Instance.load(settings.paths).with_agents(settings.paths, hotline.agents)
+    warnings = publish_prompts(settings, hotline)
+    adopt_hotline(settings)
+    render(hotline, instance, settings.paths, runtime.runtime_folders(settings.runtime_dir))
+    for command in ("dialplan reload", "pjsip reload", "queue reload all", "moh reload"):
+        runtime.rx(settings.paths.asterisk_conf, command)
+    return warnings
+
+
+def publish_prompts(
+    settings: Settings, hotline: Hotline, progress: publishing.Progress = lambda done, total, key: None
+) -> list[str]:
+    """Make the prompts that are missing or outdated; returns what a supervisor should hear about."""
+    store = PromptStore(settings.paths, hotline)
+    speakers = publishing.engines(settings, settings.voice_engine)
+    report = publishing.build(store, speakers, settings.cache_dir, dt.datetime.now(dt.UTC), progress)
+    silent = [made.key for made in report.prompts if made.result == "failed"]
+    if silent:
+        raise PromptsMissing(
+            f"{len(silent)} prompts have no sound, {silent[0]} first: {'; '.join(report.unavailable.values())}",
+            "run `make run` again, or put recordings into prompts/studio",
+        )
+    outdated = [made.key for made in report.prompts if made.result == "kept_old"]
+    notes = [
+        f"{why} Prompts are spoken by {', '.join(report.engines)} meanwhile." for why in report.unavailable.values()
+    ]
+    if outdated:
+        notes.append(f"{len(outdated)} prompts still say an older text, {outdated[0]} first.")
+    return notes
+
+
+def web_url(instance: Instance) -> str:
+    return f"http://{instance.host}:{instance.web}/"
+
+
+def free_bytes(settings: Settings) -> int:
+    """Free disk space where the state folder lies, bytes."""
+    folder = settings.paths.state
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+def _listens(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((host, port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def _healthy(instance: Instance) -> bool:
+    try:
+        with urllib.request.urlopen(f"{web_url(instance)}healthz", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
