@@ -11,6 +11,9 @@ from pydantic import BaseModel, ValidationError
 from ivr.errors import IvrError
 from ivr.settings import StatePaths
 
+LOOPBACK = "127.0.0.1"
+"""FastAGI and AMI know no strangers: they listen here only."""
+
 _RTP_PORTS = 400
 """Two ports a call leg: about 100 simultaneous two-legged calls."""
 
@@ -27,7 +30,8 @@ class Instance(BaseModel):
     """Ports and secrets of one instance; the file is readable by its owner alone (0600)."""
 
     name: str
-    host: str = "127.0.0.1"
+    host: str = LOOPBACK
+    web_host: str = LOOPBACK
     sip: int
     agi: int
     ami: int
@@ -57,13 +61,20 @@ class Instance(BaseModel):
             ) from error
 
     @classmethod
-    def create(cls, paths: StatePaths, work_numbers: Iterable[str], host: str = "127.0.0.1") -> "Instance":
-        """Choose free ports, make secrets, and write the file."""
-        sip, agi, ami, web = _free_ports(host, 4)
+    def create(
+        cls, paths: StatePaths, work_numbers: Iterable[str], host: str = LOOPBACK, web_host: str = LOOPBACK
+    ) -> "Instance":
+        """Choose free ports, make secrets, and write the file.
+
+        `host` is where SIP and sound come in, `web_host` where the page is served. Raises PortTaken when
+        one of them is no address of this machine.
+        """
+        sip, agi, ami, web = _free_ports([LOOPBACK, host, web_host], 4)
         rtp_start = _free_rtp_start()
         instance = cls(
             name=secrets.token_hex(3),
             host=host,
+            web_host=web_host,
             sip=sip,
             agi=agi,
             ami=ami,
@@ -87,17 +98,17 @@ class Instance(BaseModel):
 
     def require_free_ports(self) -> None:
         """Raise PortTaken naming the first port that another program holds."""
-        for purpose, port, kind in (
-            ("SIP", self.sip, socket.SOCK_DGRAM),
-            ("SIP", self.sip, socket.SOCK_STREAM),
-            ("FastAGI", self.agi, socket.SOCK_STREAM),
-            ("AMI", self.ami, socket.SOCK_STREAM),
-            ("web", self.web, socket.SOCK_STREAM),
+        for field, host, port, kind in (
+            ("sip", self.host, self.sip, socket.SOCK_DGRAM),
+            ("sip", self.host, self.sip, socket.SOCK_STREAM),
+            ("agi", LOOPBACK, self.agi, socket.SOCK_STREAM),
+            ("ami", LOOPBACK, self.ami, socket.SOCK_STREAM),
+            ("web", self.web_host, self.web, socket.SOCK_STREAM),
         ):
-            if not _is_free(self.host, port, kind):
+            if not _is_free(host, port, kind):
                 raise PortTaken(
-                    f"Port {port} ({purpose}) on {self.host} is taken by another program.",
-                    f"end that program, or change the port in {purpose.lower()} of the state folder's instance.json",
+                    f"Port {port} ({field}) on {host} is taken by another program.",
+                    f"end that program, or change {field} in the state folder's instance.json",
                 )
 
     def _write(self, path: Path) -> None:
@@ -121,13 +132,17 @@ def _is_free(host: str, port: int, kind: socket.SocketKind) -> bool:
         return True
 
 
-def _free_ports(host: str, count: int) -> list[int]:
+def _free_ports(hosts: list[str], count: int) -> list[int]:
     """Ports below the system's ephemeral range, so that no client socket can take them between two starts."""
+    for host in hosts:
+        if not _is_free(host, 0, socket.SOCK_STREAM):
+            raise PortTaken(f"{host} is no address of this machine.", "correct IVR_BIND_HOST or IVR_WEB_HOST")
     found: list[int] = []
     while len(found) < count:
         port = 20000 + secrets.randbelow(12000)
-        both = _is_free(host, port, socket.SOCK_STREAM) and _is_free(host, port, socket.SOCK_DGRAM)
-        if both and port not in found:
+        kinds = (socket.SOCK_STREAM, socket.SOCK_DGRAM)
+        free = all(_is_free(host, port, kind) for host in hosts for kind in kinds)
+        if free and port not in found:
             found.append(port)
     return found
 

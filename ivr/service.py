@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ivr.errors import IvrError
 from ivr.hotline import Hotline, HotlineFileError, load_hotline
-from ivr.instance import Instance, InstanceError
+from ivr.instance import LOOPBACK, Instance, InstanceError
 from ivr.settings import Settings
 from ivr.speech import build as publishing
 from ivr.speech.prompts import PromptStore
@@ -67,7 +67,7 @@ def prepare(settings: Settings, say: Progress) -> Prepared:
     except InstanceError:
         if paths.instance_file.exists():
             raise
-        instance = Instance.create(paths, hotline.agents, settings.bind_host)
+        instance = Instance.create(paths, hotline.agents, settings.bind_host, settings.web_host)
     instance.require_free_ports()
     warnings += publish_prompts(settings, hotline, lambda done, total, _: say(f"prompts {done}/{total}"))
     say("Asterisk's configuration")
@@ -91,7 +91,7 @@ def start(settings: Settings, say: Progress) -> Prepared:
     supervisor.start(asterisk.argv("-C", conf, "-f"), asterisk.env)
     try:
         runtime.wait_until_booted(conf, seconds=60)
-        wait_until(lambda: _listens(prepared.instance.host, prepared.instance.agi), 60, "The call flows (agi)")
+        wait_until(lambda: _listens(LOOPBACK, prepared.instance.agi), 60, "The call flows (agi)")
         wait_until(lambda: _healthy(prepared.instance), 60, "The web page")
     except Exception:
         supervisor.stop()
@@ -137,7 +137,7 @@ def publish_prompts(
 
 
 def web_url(instance: Instance) -> str:
-    return f"http://{instance.host}:{instance.web}/"
+    return f"http://{instance.web_host}:{instance.web}/"
 
 
 def free_bytes(settings: Settings) -> int:

@@ -96,6 +96,8 @@ class Settings(BaseSettings):
     runtime_dir: Path = ROOT / ".runtime"
     cache_dir: Path = _user_cache()
     bind_host: str = "127.0.0.1"
+    """Where SIP and sound come in; FastAGI and AMI listen on loopback whatever stands here."""
+    web_host: str = "127.0.0.1"
     voice_engine: Literal["auto", "edge", "espeak"] = "auto"
 
     @property

@@ -161,6 +161,7 @@ class Supervisor:
             "IVR_RUNTIME_DIR": self._settings.runtime_dir.resolve(),
             "IVR_CACHE_DIR": self._settings.cache_dir,
             "IVR_BIND_HOST": self._settings.bind_host,
+            "IVR_WEB_HOST": self._settings.web_host,
             "IVR_VOICE_ENGINE": self._settings.voice_engine,
             "IVR_DATABASE_URL": self._settings.database_url,
             "IVR_VOSK_MODEL": self._settings.vosk_model,

@@ -27,7 +27,7 @@ from ivr import toolsets  # noqa: E402
 from ivr.debian import folder_lock  # noqa: E402
 from ivr.errors import IvrError  # noqa: E402
 
-TESTED_MINORS = range(11, 15)
+TESTED_MINORS = range(11, 14)
 """Minor versions of Python 3 that the lock file was installed on."""
 LOCK_FILE = "requirements.lock"
 STAMP = ".three-rings"

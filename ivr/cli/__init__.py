@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from ivr.cli import calls, operate, processes, speech
+from ivr.cli import calls, operate, processes, speech, users
 from ivr.errors import IvrError
 
 app = typer.Typer(
@@ -14,7 +14,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Three Rings (三声): a service hotline, answered within three rings.",
 )
-for part in (operate, calls, speech, processes):
+for part in (operate, calls, speech, users, processes):
     part.add_to(app)
 
 

@@ -32,12 +32,27 @@ def calls(
     settings = settings_of(state)
     with open_store(settings.store_url).read() as session:
         found = records.list_calls(session, agent=agent, queue=queue, outcome=outcome, page=page, per_page=per_page)
-        rows = [one.to_json() for one in found.items]
     if as_json:
-        print_json(rows)
+        print_json([one.to_json() for one in found.items])
         return
-    columns = ("id", "started_at", "caller", "outcome", "queue", "agent", "wait_seconds", "talk_seconds")
-    print_table(columns, [[row[column] for column in columns] for row in rows])
+    zone = load_hotline(settings.checked_hotline_file).zone
+    print_table(
+        ["id", "started", "caller", "outcome", "queue", "agent", "wait s", "talk s", "score"],
+        [
+            (
+                one.id,
+                f"{one.started_at.astimezone(zone):%Y-%m-%d %H:%M:%S}",
+                one.caller,
+                one.outcome or "running",
+                one.queue,
+                one.agent,
+                one.wait_seconds,
+                one.talk_seconds,
+                one.score.total if one.score else None,
+            )
+            for one in found.items
+        ],
+    )
 
 
 def call(id: str, state: State = None, as_json: AsJson = False) -> None:

@@ -17,7 +17,8 @@ from ivr.settings import Settings
 State = Annotated[Path | None, typer.Option("--state", help="The instance's state folder (default: var).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
-console = Console(highlight=False)
+# What is piped on is not cut to a screen's width.
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 240)
 
 
 def settings_of(state: Path | None) -> Settings:
@@ -34,7 +35,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
     """A table for people; cell texts are never read as markup."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
     console.print(table)

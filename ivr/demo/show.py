@@ -58,7 +58,7 @@ def farewell(settings: Settings, instance: Instance, hotline: Hotline, console: 
     table = Table(
         title="Now you", title_justify="left", title_style="bold", box=None, pad_edge=False, show_header=False
     )
-    table.add_row("web page", f"http://{instance.host}:{instance.web}/")
+    table.add_row("web page", f"http://{instance.web_host}:{instance.web}/")
     told = settings.paths.state / "first-login-told"
     if told.exists():
         table.add_row("first login", f"{FIRST_LOGIN}, with the password shown at the first start")

@@ -14,6 +14,12 @@ from types import TracebackType
 from ivr.errors import IvrError
 from ivr.tools import Tool, tool
 
+_SIGN = (
+    "INFO sip:put-down SIP/2.0\r\nVia: SIP/2.0/UDP test;branch=z9hG4bK-down\r\nFrom: <sip:test>;tag=1\r\n"
+    "To: <sip:caller>\r\nCall-ID: {call_id}\r\nCSeq: 1 INFO\r\nContent-Length: 0\r\n\r\n"
+)
+"""Tells a waiting scenario to go on: SIPp takes any message that bears the call's id."""
+
 
 class SippError(IvrError):
     """SIPp did not start, or did not end in time."""
@@ -45,14 +51,14 @@ class SippRun:
         *,
         calls: int | None = None,
         rate: float = 5.0,
-        pause_seconds: float = 0.0,
-        limit_seconds: float = 120.0,
+        limit_seconds: float = 300.0,
         listen: int | None = None,
         more: Sequence[str] = (),
         program: Tool | None = None,
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="ivr-sipp-"))
         self.port = listen or free_udp_port(server[0])
+        self._host = server[0]
         self._limit = limit_seconds
         self._scenario = scenario
         self._program = program or tool("sipp")
@@ -60,7 +66,6 @@ class SippRun:
         self._argv = self._program.argv(
             f"{server[0]}:{server[1]}", "-sf", scenario.resolve(), "-s", service, "-i", server[0],
             "-p", str(self.port), "-m", total, "-l", total, "-r", f"{rate:g}",
-            "-d", str(round(pause_seconds * 1000)),
             "-timeout", f"{limit_seconds:.0f}s", "-timeout_error", "-nostdin",
             "-trace_err", "-error_file", self.folder / "errors", "-trace_logs", "-log_file", self.folder / "happened",
             "-trace_stat", "-stf", self.folder / "stat.csv", *self._fields(rows), *more,
@@ -102,6 +107,16 @@ class SippRun:
                     f"SIPp ({self._scenario.name}) did not log {word!r} {count} times: {self.happened()}", self.errors()
                 )
             time.sleep(0.05)
+
+    def hang_up(self, *fields: str) -> None:
+        """Have the calls with these [field0] put down now, all without any; see caller.xml. Raises SippError."""
+        answered = [line.split(" ") for line in self.happened() if line.startswith("answered ")]
+        chosen = [words for words in answered if len(words) == 3 and (not fields or words[1] in fields)]
+        if len(chosen) < max(1, len(fields)):
+            raise SippError(f"SIPp ({self._scenario.name}) has no such call to hang up: {fields}.")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            for _, _, call_id in chosen:
+                sock.sendto(_SIGN.format(call_id=call_id).encode(), (self._host, self.port))
 
     def result(self) -> SippResult:
         """Wait until all calls are over; raises SippError when SIPp does not come to an end."""
@@ -163,11 +178,10 @@ def run_sipp(
     service: str,
     rows: Sequence[Sequence[str | int]] = (),
     *,
-    pause_seconds: float = 0.0,
     limit_seconds: float = 120.0,
 ) -> SippResult:
     """Run a scenario to its end, one call a row; raises SippError."""
-    with SippRun(scenario, server, service, rows, pause_seconds=pause_seconds, limit_seconds=limit_seconds) as run:
+    with SippRun(scenario, server, service, rows, limit_seconds=limit_seconds) as run:
         return run.result()
 
 

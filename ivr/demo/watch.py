@@ -69,9 +69,16 @@ class JournalWatch:
         )
         return str(event.call_id)
 
-    def wait_in(self, call_id: str, *kinds: str, seconds: float = 30.0) -> Event:
-        """The first event of these kinds in a call."""
-        return self.wait(" or ".join(kinds), lambda e: e.call_id == call_id and e.kind in kinds, seconds)
+    def wait_in(self, call_id: str, *kinds: str, count: int = 1, seconds: float = 30.0) -> Event:
+        """An event of these kinds in a call, as soon as there are `count` of them."""
+
+        def is_it(event: Event) -> bool:
+            return event.call_id == call_id and event.kind in kinds
+
+        def enough(event: Event) -> bool:
+            return is_it(event) and sum(map(is_it, self._seen)) >= count
+
+        return self.wait(" or ".join(kinds), enough, seconds)
 
 
 def _size(file: Path) -> int:

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ivr.errors import IvrError
 from ivr.hotline import Hotline
-from ivr.instance import Instance
+from ivr.instance import LOOPBACK, Instance
 from ivr.settings import ROOT, StatePaths
 from ivr.telephony.music import write_music
 from ivr.telephony.runtime import RuntimeFolders
@@ -87,6 +87,7 @@ def _values(
         "cdrel": (folders.modules / "res_cdrel_custom.so").exists(),
         "system_name": instance.system_name,
         "host": instance.host,
+        "loopback": LOOPBACK,
         "sip": instance.sip,
         "agi": instance.agi,
         "ami": instance.ami,

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 
 from ivr.errors import IvrError
-from ivr.instance import Instance, PortTaken
+from ivr.instance import LOOPBACK, Instance, PortTaken
 from ivr.settings import ROOT, Settings
 from ivr.telephony.agi import AgiError, CallerHungUp, Channel
 from ivr.telephony.flow import DeskKeeper, Flow, run_flow
@@ -153,7 +153,7 @@ def serve(settings: Settings) -> None:
     """Run the FastAGI server of an instance until SIGTERM or SIGINT (`ivr agi`)."""
     instance = Instance.load(settings.paths)
     flows = load_flows()
-    server = FlowServer(instance.host, instance.agi, flows, DeskKeeper(settings))
+    server = FlowServer(LOOPBACK, instance.agi, flows, DeskKeeper(settings))
     ended = threading.Event()
 
     def end(signum: int, frame: FrameType | None) -> None:

@@ -68,7 +68,9 @@ def serve(settings: Settings) -> None:
     """
     instance = Instance.load(settings.paths)
     app = create_app(settings, instance)
-    uvicorn.run(app, host=instance.host, port=instance.web, access_log=False, server_header=False, log_level="warning")
+    uvicorn.run(
+        app, host=instance.web_host, port=instance.web, access_log=False, server_header=False, log_level="warning"
+    )
 
 
 def _first_user(web: Web) -> None:
