@@ -128,9 +128,7 @@ def publish_prompts(
             "run `make run` again, or put recordings into prompts/studio",
         )
     outdated = [made.key for made in report.prompts if made.result == "kept_old"]
-    notes = [
-        f"{why} Prompts are spoken by {', '.join(report.engines)} meanwhile." for why in report.unavailable.values()
-    ]
+    notes = list(report.unavailable.values())
     if outdated:
         notes.append(f"{len(outdated)} prompts still say an older text, {outdated[0]} first.")
     return notes

@@ -9,9 +9,6 @@ from ivr.quality.talk import Announcement, Role, Talk
 from ivr.speech.words import Word
 from ivr.store.models import Call, JournalEvent, Leg, Transcript
 
-_ANNOUNCES: dict[str, Announcement] = {"greeting": "company", "work_number": "work_number"}
-"""Prompt id → what a caller learns from it (prompts/zh-CN.yaml)."""
-
 
 def read_talk(session: Session, call: Call, company: Sequence[str]) -> Talk:
     """Everything the rules need to know about a call; `company` are the names it may be called by."""
@@ -52,18 +49,16 @@ def _ended_offset(call: Call) -> float | None:
 
 
 def _announced(session: Session, call_id: str) -> frozenset[Announcement]:
-    """What the hotline said to this caller, by the flows' journal."""
+    """What the hotline itself said to this caller: the flow's prompts, and the dialplan's work number."""
     events = session.scalars(
         select(JournalEvent).where(
-            JournalEvent.call_id == call_id,
-            JournalEvent.source == "flow",
-            JournalEvent.kind.in_(("prompt.played", "work_number.announced")),
+            JournalEvent.call_id == call_id, JournalEvent.kind.in_(("prompt.played", "WORK_NUMBER"))
         )
     )
     said: set[Announcement] = set()
     for event in events:
-        if event.kind == "work_number.announced":
+        if event.kind == "WORK_NUMBER":
             said.add("work_number")
-        else:
-            said |= {what for prompt, what in _ANNOUNCES.items() if event.data.get("prompt") == prompt}
+        elif event.data.get("prompt") == "greeting":
+            said.add("company")
     return frozenset(said)

@@ -37,9 +37,6 @@ SWEEP_SECONDS = 60.0
 NICENESS = 10
 """Calls go first."""
 
-BEFORE_ANSWER = 4.0
-"""Seconds before the agent's answer from which the agent's leg is heard: the work number is announced there."""
-
 _REST_SECONDS = 5.0
 _END = 1e9
 
@@ -249,7 +246,7 @@ def _windows(claim: Claim) -> list[tuple[float, float]] | None:
         return None
     if claim.answered_offset is None:
         return []
-    return [(max(0.0, claim.answered_offset - BEFORE_ANSWER), _END)]
+    return [(claim.answered_offset, _END)]
 
 
 class NothingToTranscribe(IvrError):

@@ -132,12 +132,12 @@ def add_call(
         )
         session.add(
             JournalEvent(
-                source="flow",
+                source="cel",
                 position=f"{call_id}:1",
                 call_id=call_id,
                 at=start,
-                kind="work_number.announced",
-                data={},
+                kind="WORK_NUMBER",
+                data={"extra": {"extra": "1001"}},
             )
         )
     return call_id
@@ -181,7 +181,7 @@ def test_finished_call_is_written_down_on_both_legs_and_scored(settings: Setting
     assert next(item for item in score.items if item["auto_fail"])["evidence"][0]["text"] == "不关我事"
 
 
-def test_agent_is_heard_from_the_announcement_of_the_work_number_on_and_the_caller_from_the_start(
+def test_agent_is_heard_from_the_answer_on_because_before_it_the_hotline_speaks(
     settings: Settings, store: Store, clock: Clock
 ) -> None:
     add_call(store, answered=10.0)
@@ -191,7 +191,7 @@ def test_agent_is_heard_from_the_announcement_of_the_work_number_on_and_the_call
     assert heard["c1-caller.wav"] is None
     windows = heard["c1-agent.wav"]
     assert windows is not None
-    assert windows[0][0] == 6.0
+    assert windows[0][0] == 10.0
     assert windows[0][1] > 24 * 3600
 
 

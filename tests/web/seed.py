@@ -230,7 +230,7 @@ def _journal() -> list[JournalEvent]:
         (2.6, "menu.key", {"menu": "booking", "key": "1", "label": "保养"}),
         (2.8, "queue.joined", {"queue": "booking", "reason": "menu"}),
         (3.1, "wait.told", {"position": 1, "seconds": 20}),
-        (5.0, "work_number.announced", {"agent": "1001"}),
+        (5.0, "note", {"topic": "booking"}),
     ]
     return [
         JournalEvent(

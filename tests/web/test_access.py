@@ -214,7 +214,7 @@ def test_listening_leaves_one_trace_and_a_call_that_is_not_heard_none(app: FastA
     assert traces() == [("open", FULL), ("listen.agent", FULL)]
     store.close()
     page = fresh_client(app, "root").get("/access").text
-    assert "收听客服一侧" in page and FULL in page
+    assert "收听坐席一侧" in page and FULL in page
 
 
 def test_login_that_is_no_account_is_not_written_down(app: FastAPI, sign_in: SignIn) -> None:

@@ -104,7 +104,7 @@ def test_reviewer_logs_in_filters_opens_a_call_and_hears_it(open_page: OpenPage)
     page = open_page("qa")
     page.get_by_text("筛选").click()
     page.get_by_label("来电号码").fill("138-0013")
-    page.get_by_label("客服", exact=True).select_option("1001")
+    page.get_by_label("坐席", exact=True).select_option("1001")
     page.get_by_role("button", name="查询").click()
     assert "caller=138-0013" in page.url and "agent=1001" in page.url
     page.locator(f'a[href$="{FULL}"]').click()

@@ -84,9 +84,9 @@ def test_call_page_tells_the_whole_call(sign_in: SignIn) -> None:
     ("call_id", "expected"),
     [
         (RUNNING, ["进行中", "结束后会有录音"]),
-        (ABANDONED, ["排队时挂断", "未知号码", "没有录音", "没有客服接听"]),
+        (ABANDONED, ["排队时挂断", "未知号码", "没有录音", "没有坐席接听"]),
         (LOST_RECORDING, ["没有录音", "保存期限"]),
-        (CUT_SHORT, ["客户一侧的文字还在排队转写", "客服一侧转写失败：the recording is damaged", "录音已损坏"]),
+        (CUT_SHORT, ["客户一侧的文字还在排队转写", "坐席一侧转写失败：the recording is damaged", "录音已损坏"]),
     ],
 )
 def test_call_in_trouble_says_what_is_the_matter(sign_in: SignIn, call_id: str, expected: list[str]) -> None:

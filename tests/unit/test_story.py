@@ -1,0 +1,143 @@
+"""A call told as a timeline, in both languages, from a real journal and from a flow's words."""
+
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ivr.calls.events import Event
+from ivr.calls.ingest import Ingestor
+from ivr.calls.record import CallNotFound, CallRecord, LegRecord
+from ivr.calls.story import story, tell, utterances
+from ivr.calls.story_words import MESSAGES, PROMPTS
+from ivr.settings import StatePaths
+from ivr.store.session import Store
+from tests.stores import engine_url, store
+
+__all__ = ["engine_url", "store"]
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+def said(text: str, start: float, end: float) -> dict[str, Any]:
+    return {"word": text, "start": start, "end": end, "confidence": 0.9}
+
+
+def a_call(**values: Any) -> CallRecord:
+    facts: dict[str, Any] = {
+        "id": "u.0",
+        "direction": "inbound",
+        "caller": "13812345678",
+        "called": "4008001001",
+        "started_at": NOON,
+        "recorded_at": NOON + timedelta(seconds=1),
+        "answered_at": NOON + timedelta(seconds=20),
+        "ended_at": NOON + timedelta(seconds=60),
+        "outcome": "answered",
+        "queue": "service",
+        "agent": "1001",
+        "wait_seconds": 8.0,
+        "talk_seconds": 40.0,
+        "menu_path": [],
+        "hung_up_by": "caller",
+    }
+    return CallRecord(**{**facts, **values})
+
+
+def flow(after: float, kind: str, **facts: Any) -> Event:
+    return Event("flow", kind, NOON + timedelta(seconds=after), "u.0", "u.0", facts)
+
+
+def told(record: CallRecord, events: list[Event], language: Any = "en") -> list[str]:
+    lines = tell(record, events, language, {"service": "Customer service"})
+    return [f"{(line.at - NOON).total_seconds():g} {line.who}: {line.what}" for line in lines]
+
+
+def test_a_real_call_is_told_in_order(paths: StatePaths, store: Store) -> None:
+    shutil.copytree(Path(__file__).parent / "journal", paths.journal, dirs_exist_ok=True)
+    Ingestor(paths, store).once()
+    with store.read() as session:
+        lines = story(session, "ivr-88b511-1795372316.4", "zh-CN", {"service": "客户服务"})
+    assert [f"{line.who}: {line.what}" for line in lines] == [
+        "caller: 来电 13812345678，拨打 4008001001",
+        "system: 进入队列 客户服务",
+        "system: 开始录音",
+        "system: 坐席 1001 的电话振铃",
+        "system: 坐席 1001 没有接听",
+        "system: 坐席 1002 的电话振铃",
+        "hotline: 工号 1002 为您服务",
+        "agent: 坐席 1002 接听",
+        "caller: 挂机",
+    ]
+
+
+def test_an_unknown_call_has_no_story(store: Store) -> None:
+    with pytest.raises(CallNotFound), store.read() as session:
+        story(session, "nobody")
+
+
+def test_what_the_flow_did_and_what_was_said_stand_in_one_timeline() -> None:
+    legs = [
+        LegRecord("caller", "c.wav", [said("我要", 25.0, 25.5), said("预约", 25.7, 26.2)], demonstration=True),
+        LegRecord("agent", "a.wav", [said("您好", 19.5, 20.0), said("再见", 40.0, 40.5)], demonstration=True),
+    ]
+    events = [
+        flow(6, "prompt.played", prompt="greeting", began=(NOON + timedelta(seconds=2)).isoformat()),
+        flow(6, "prompt.played", prompt="menu_main", began=(NOON + timedelta(seconds=4)).isoformat()),
+        flow(7, "menu.key", menu="main", key="1", label="预约"),
+        flow(8, "wait.told", position=2, seconds=61.6),
+        flow(11, "prompt.played", prompt="wait_minutes"),
+        flow(11, "prompt.played", prompt="num_1"),
+        flow(11.5, "queue.joined", queue="service", reason=""),
+        Event("queue_log", "ENTERQUEUE", NOON + timedelta(seconds=11), "u.0", "u.0", {"queue": "service"}),
+    ]
+    assert told(a_call(legs=legs), events) == [
+        "2 hotline: says: greeting · menu",
+        "7 caller: presses 1 (预约)",
+        "8 hotline: tells the place in the queue: 2, and the wait: about 62 s",
+        "11 hotline: says: expected wait",
+        "11.5 system: the caller joins queue Customer service",
+        "20 agent: agent 1001 answers",
+        "20.5 agent: “您好”",
+        "26 caller: “我要预约”",
+        "41 agent: “再见”",
+        "60 caller: hangs up",
+        "60 system: demonstration model: knows the demonstration's voices and words only; "
+        "`ivr models get` installs the real one",
+    ]
+
+
+def test_a_pause_ends_an_utterance() -> None:
+    words = [said("b", 2.0, 2.5), said("a", 1.0, 1.5), said("c", 3.31, 3.5)]
+    assert [(u.start, u.end, u.text) for u in utterances(words)] == [(1.0, 2.5, "a b"), (3.31, 3.5, "c")]
+    assert utterances([]) == []
+
+
+def test_a_caller_who_gives_up_waiting_is_said_to_hang_up_once() -> None:
+    abandon = Event("queue_log", "ABANDON", NOON + timedelta(seconds=59), "u.0", "u.0", {"queue": "service"})
+    record = a_call(outcome="abandoned", answered_at=None, agent=None)
+    assert told(record, [abandon]) == ["59 caller: hangs up while queued"]
+    record = a_call(outcome="abandoned", answered_at=None, agent=None, hung_up_by="system")
+    assert told(record, [abandon]) == ["60 system: the call is cut off"]
+
+
+def test_a_running_call_has_no_end_yet() -> None:
+    assert told(a_call(ended_at=None, outcome=None, hung_up_by=None), []) == ["20 agent: agent 1001 answers"]
+
+
+def test_strange_facts_do_not_break_the_story() -> None:
+    events = [
+        flow(1, "menu.key"),
+        flow(2, "wait.told", seconds="soon"),
+        flow(3, "prompt.played", prompt=None, began="x"),
+        flow(4, "prompt.played", prompt="own_prompt", began="2026-05-01T12:00:00"),
+        Event("cel", "WORK_NUMBER", NOON, "u.0", "u.0", {"channel": "", "extra": {}}),
+        Event("queue_log", "unreadable", None, data={"text": "{x}"}),
+    ]
+    assert "4 hotline: says: own_prompt" in told(a_call(), events)
+
+
+def test_both_languages_say_the_same_things() -> None:
+    assert MESSAGES["zh-CN"].keys() == MESSAGES["en"].keys()
+    assert PROMPTS["zh-CN"].keys() == PROMPTS["en"].keys()
