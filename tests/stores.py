@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, select, text
 
+from ivr.store.migrate import migrate
 from ivr.store.models import Base
-from ivr.store.session import Store, migrate, open_store
+from ivr.store.session import Store, open_store
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

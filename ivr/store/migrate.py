@@ -6,9 +6,18 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection
 
-from ivr.store.session import Store
+from ivr.store.session import Store, open_store
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def migrate(url: str) -> None:
+    """Create the tables of the database behind `url`, or bring them up to date. Raises StoreUnavailable."""
+    store = open_store(url)
+    try:
+        migrate_store(store)
+    finally:
+        store.close()
 
 
 def migrate_store(store: Store) -> None:

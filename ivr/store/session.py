@@ -111,17 +111,6 @@ def open_store(url: str) -> Store:
     return Store(engine)
 
 
-def migrate(url: str) -> None:
-    """Create the tables, or bring them up to date; does nothing when they are. Raises StoreUnavailable."""
-    from ivr.store.migrate import migrate_store  # Alembic is slow to load; only this needs it
-
-    store = open_store(url)
-    try:
-        migrate_store(store)
-    finally:
-        store.close()
-
-
 def store_url(url: str) -> URL:
     """The URL with the driver we use; raises StoreUnavailable when it is neither SQLite nor PostgreSQL."""
     try:

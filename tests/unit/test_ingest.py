@@ -17,8 +17,9 @@ from sqlalchemy import func, select
 from ivr.calls.ingest import Ingestor
 from ivr.calls.journal import Journal
 from ivr.settings import ROOT, StatePaths
+from ivr.store.migrate import migrate
 from ivr.store.models import Call, JournalEvent, Leg, Transcript
-from ivr.store.session import Store, migrate, open_store
+from ivr.store.session import Store, open_store
 from tests.stores import dump, engine_url, store
 
 __all__ = ["engine_url", "store"]

@@ -12,8 +12,9 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import StatementError
 
 import ivr.store.session as session_module
+from ivr.store.migrate import migrate
 from ivr.store.models import Base, Call, Leg, Transcript, spoken_text
-from ivr.store.session import Store, StoreUnavailable, migrate, open_store
+from ivr.store.session import Store, StoreUnavailable, open_store
 from tests.stores import engine_url, store
 
 __all__ = ["engine_url", "store"]
