@@ -24,6 +24,10 @@ from ivr.web.auth import ensure_first_user
 Progress = Callable[[str], None]
 
 
+class StateFolderError(IvrError):
+    """The instance's folder cannot be made."""
+
+
 class PromptsMissing(IvrError):
     """No engine could speak a prompt that callers must hear."""
 
@@ -60,7 +64,12 @@ def adopt_hotline(settings: Settings) -> tuple[Hotline, list[str]]:
 def prepare(settings: Settings, say: Progress) -> Prepared:
     """Make the state folder whole: business file, ports and secrets, prompts, Asterisk's files, database."""
     paths = settings.paths
-    paths.create()
+    try:
+        paths.create()
+    except OSError as error:
+        raise StateFolderError(
+            f"{error.filename or paths.state} cannot be made: {error.strerror}.", "choose another folder with --state"
+        ) from error
     hotline, warnings = adopt_hotline(settings)
     try:
         instance = Instance.load(paths).with_agents(paths, hotline.agents)

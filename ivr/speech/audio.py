@@ -147,9 +147,10 @@ def store(path: Path, audio: Audio, **encoding: Any) -> None:
         soundfile.write(passing, audio.samples, audio.rate, **encoding)
         passing.replace(path)
     except (soundfile.SoundFileError, AssertionError, OSError) as error:
-        # soundfile asserts that every frame was written: on a full disk that is an AssertionError.
+        # soundfile asserts that every frame was written, and libsndfile only says "System error": on a full disk.
+        reason = getattr(error, "strerror", None) or "the disk is full, or refuses"
         raise SoundNotWritten(
-            f"{path} cannot be written: {error or 'disk full'}.", "free some disk space, or check the folder's owner"
+            f"{path} cannot be written: {reason}.", "free some disk space, or check the folder's owner"
         ) from error
     finally:
         passing.unlink(missing_ok=True)
