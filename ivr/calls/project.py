@@ -122,11 +122,13 @@ class _Reading:
         return "outbound" if outside else "internal"
 
     def caller(self) -> str | None:
-        told = [e.data["number"] for e in self.cel if e.channel_id == self.caller_channel]
+        own = [e for e in self.cel if e.channel_id == self.caller_channel]
+        # When it answers, the dialplan has reduced what the phone says about itself to a number.
+        tidied = [e.data["number"] for e in own if e.kind == "ANSWER"]
+        told = tidied or [e.data["number"] for e in own]
         told += [e.data["args"][1] for e in self.queue if e.kind == "ENTERQUEUE" and len(e.data["args"]) > 1]
         told.append(self.told("call.started", "caller") or "")
-        first = next((number for number in told if number), None)
-        return caller_number(first)
+        return caller_number(next((number for number in told if number), None))
 
     def agent(self, direction: Direction) -> str | None:
         if self.connects:

@@ -186,16 +186,25 @@ def line() -> Iterator[RtpLine]:
 
 
 @pytest.fixture
-def dial_a_person(live: Running, line: RtpLine) -> Callable[[str, float], str]:
-    """A caller (SIPp) who presses 0 at once, is answered and hangs up after some seconds; gives the call's id."""
+def dial_a_person(live: Running, line: RtpLine) -> Callable[[str], str]:
+    """A caller (SIPp) who presses 0 at once, talks to an agent and hangs up; gives the call's id."""
 
-    def dial(number: str, hang_up_after: float) -> str:
+    def dial(number: str) -> str:
         watch = live.watch()
-        with calling(live.server, live.number, [Caller(number, line)], hang_up_after=hang_up_after) as run:
+        with calling(live.server, live.number, [Caller(number, line)]) as run:
             run.wait_for("answered")
             line.press("0")
+            call_id = watch.call_from(number)
+            watch.wait_in(call_id, "BRIDGE_ENTER", seconds=90)
+            listen(2.0)
+            run.hang_up()
             result = run.result()
         assert (result.succeeded, result.failed) == (1, 0), result.errors
-        return watch.call_from(number)
+        return call_id
 
     return dial
+
+
+def listen(seconds: float) -> None:
+    """A sound, or a moment's talk, takes its time."""
+    time.sleep(seconds)

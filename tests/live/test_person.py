@@ -1,6 +1,5 @@
 """Reaching a person: waiting, ringing, talking, and who puts the phone down."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -8,7 +7,7 @@ import pytest
 from ivr.calls.record import CallRecord
 from ivr.demo.rtp import RtpLine
 from ivr.demo.voices import AGENT, CALLER, speak
-from tests.live.conftest import Running
+from tests.live.conftest import Running, listen
 from tests.phones import Caller, calling
 
 AGENT_SAYS = "您好，请问有什么可以帮您？"
@@ -29,13 +28,15 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def test_sipp_pressing_0_is_answered_by_a_registered_phone_and_stands_in_the_list(live: Running, line: RtpLine) -> None:
     watch = live.watch()
     with live.agent_phone() as agent:
-        with calling(live.server, live.number, [Caller("13700000001", line)], hang_up_after=20) as run:
+        with calling(live.server, live.number, [Caller("13700000001", line)]) as run:
             run.wait_for("answered")
             line.press("0")
             agent.wait_for("CALL_INCOMING", seconds=60)
             agent.answer()
             call_id = watch.call_from("13700000001")
             watch.wait_in(call_id, "BRIDGE_ENTER")
+            listen(2.0)
+            run.hang_up()
             result = run.result()
         agent.wait_for("CALL_CLOSED")
     assert (result.succeeded, result.failed) == (1, 0)
@@ -61,18 +62,19 @@ def test_both_speak_and_their_words_are_written_down(live: Running, spoken: tupl
         agent.answer()
         watch.wait_in(call_id, "BRIDGE_ENTER")
         for phone, sound in zip((agent, caller), spoken, strict=True):
-            listen(phone.say(sound))
+            listen(phone.say(sound) + 0.3)
         caller.hang_up()
         agent.wait_for("CALL_CLOSED")
     record = live.record(call_id, lambda record: both_heard(record) and record.score is not None)
     texts = {leg.role: leg.text for leg in record.legs}
-    assert "请问有什么可以帮您" in texts["agent"]
-    assert "我想查一下我的车" in texts["caller"]
+    assert "请问" in texts["agent"] and "可以帮您" in texts["agent"], texts
+    assert "我的车" in texts["caller"] and "修好" in texts["caller"], texts
     assert record.hung_up_by == "caller"
     agent_leg = record.leg("agent")
     assert agent_leg is not None and agent_leg.demonstration
     assert record.answered_at is not None and record.recorded_at is not None
-    assert agent_leg.words[0]["start"] >= (record.answered_at - record.recorded_at).total_seconds() - 4
+    rang = (record.answered_at - record.recorded_at).total_seconds() - 5
+    assert agent_leg.words[0]["start"] >= rang, "greeting and menu are no agent's words"
 
 
 def test_caller_who_gives_up_waiting_is_an_abandon(live: Running) -> None:
@@ -113,12 +115,9 @@ def test_agent_who_puts_the_phone_down_first_is_written_down_as_such(live: Runni
         agent.wait_for("CALL_INCOMING", seconds=60)
         agent.answer()
         watch.wait_in(call_id, "BRIDGE_ENTER")
+        # Within half a second of being put through, a caller is not let go but waits on.
+        listen(2.0)
         agent.hang_up()
         caller.wait_for("CALL_CLOSED")
     record = live.record(call_id)
     assert (record.outcome, record.agent, record.hung_up_by) == ("answered", "1001", "agent")
-
-
-def listen(seconds: float) -> None:
-    """A sound takes its time; the other side speaks when it is over."""
-    time.sleep(seconds + 0.3)

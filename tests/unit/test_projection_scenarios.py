@@ -481,6 +481,15 @@ def test_numbers_are_shown_safely_and_withheld_ones_not_at_all(raw: str | None, 
     assert caller_number(raw) == shown
 
 
+def test_the_number_is_taken_when_the_dialplan_has_tidied_it() -> None:
+    table = """
+    cel 0.40 CHAN_START   0 number=1391SET_VARIABLE_IVR_NEXT exten=4008001001
+    cel 0.41 ANSWER       0 number=1391
+    cel 9.00 LINKEDID_END 0
+    """
+    assert told(table).caller == "1391"
+
+
 # What Asterisk 22.10 itself wrote of sixteen calls: last digits of the id, direction, outcome, agent, wait, talk, by.
 REAL = """
 372300.0   inbound  answered  1001 1.0  8.0   caller
