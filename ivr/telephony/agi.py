@@ -5,8 +5,9 @@ are quoted as Asterisk's parser reads them and control characters are refused; n
 handler is installed; lines are limited; every wait has an end; "100 Trying" is passed over.
 """
 
+import io
 import re
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from asterisk import agi as pyst2
 
@@ -98,15 +99,24 @@ class Channel(pyst2.AGI):  # type: ignore[misc]
         """Reads the opening header. pyst2's own constructor is not called: it takes over SIGHUP and echoes."""
         self._stream = stream
         self._last_line = ""
-        self.stdin = self
+        self.stdin: Any = self
         self.stdout = self
         self.stderr = _Silence()
         self._got_sighup = False
         self.env = {}
-        self._budget = HEADER_LIMIT
         stream.wait_at_most(header_seconds)
+        # pyst2 reads the header line by line; all lines are there before it begins.
+        self.stdin = io.StringIO(self._read_header())
         self._get_agi_env()
-        self._budget = 0
+        self.stdin = self
+
+    def _read_header(self) -> str:
+        lines: list[str] = []
+        while not lines or lines[-1]:
+            if len(lines) >= HEADER_LIMIT:
+                raise AgiError("Asterisk's AGI header has no end.")
+            lines.append(self._read())
+        return "\n".join(lines)
 
     # What pyst2 calls on its streams.
 
@@ -114,11 +124,6 @@ class Channel(pyst2.AGI):  # type: ignore[misc]
         """The next line that answers something; raises CallerHungUp."""
         while True:
             line = self._read()
-            if self._budget:
-                self._budget -= 1
-                if self._budget == 0:
-                    raise AgiError("Asterisk's AGI header has no end.")
-                return line
             if line.startswith(("HANGUP", "511")):
                 raise CallerHungUp
             if line.startswith("100"):
@@ -162,7 +167,7 @@ class Channel(pyst2.AGI):  # type: ignore[misc]
 
     # What flows need, each in one round trip.
 
-    def ask_asterisk(self, command: str, *arguments: object, seconds: float = 10.0) -> tuple[str, str]:
+    def ask_asterisk(self, command: str, *arguments: object, seconds: float = 10.0, least: int = 1) -> tuple[str, str]:
         """Send one command, wait at most `seconds` for its result; returns (value, data in brackets)."""
         self._stream.wait_at_most(seconds)
         try:
@@ -186,11 +191,9 @@ class Channel(pyst2.AGI):  # type: ignore[misc]
     def key_during(self, files: list[str], wait_seconds: float, seconds: float) -> str | None:
         """Play sounds until a key is pressed, then wait `wait_seconds` for one; None when none came."""
         self._subroutine("flow-ask", f"{'&'.join(files)},{wait_seconds:g}", seconds + wait_seconds)
-        said = self.evaluate("${IVR_KEY}")
-        if said.startswith("OK"):
-            # Read() ends at the hash key without storing it.
-            return said[2:3] or "#"
-        return None
+        status, _, key = self.evaluate("${READSTATUS}:${IVR_KEY}").partition(":")
+        # Read() ends at the hash key without storing it.
+        return (key or "#") if status == "OK" else None
 
     def _subroutine(self, context: str, arguments: str, seconds: float) -> None:
         """Run a subroutine of extensions.conf; there Asterisk's own clock watches this flow."""

@@ -4,6 +4,7 @@ import logging
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -19,23 +20,32 @@ from ivr.telephony.sounds import Sounds
 
 Flow = Callable[[Call], None]
 
+LOOK_SECONDS = 1.0
+"""How often the business file is looked at: looking at it for every call would cost as much as its greeting."""
+
 logger = logging.getLogger(__name__)
 
 
 class DeskKeeper:
     """Keeps the business file in force: a new one counts from the next call on, a bad one never."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, monotonic: Callable[[], float] = time.monotonic) -> None:
         """Reads the file; raises HotlineFileError when there is no good one yet."""
         self._settings = settings
+        self._monotonic = monotonic
+        self._looked_at = monotonic()
         self._lock = threading.Lock()
         self._talk_times = TalkTimes(settings.paths.journal / "queue_log")
         self._stamp = self._look()
         self._desk = self._make(load_hotline(settings.checked_hotline_file))
 
     def desk(self) -> Desk:
-        """What the next call is given."""
+        """What the next call is given; files that changed are noticed within LOOK_SECONDS."""
         with self._lock:
+            now = self._monotonic()
+            if now - self._looked_at < LOOK_SECONDS:
+                return self._desk
+            self._looked_at = now
             stamp = self._look()
             if stamp != self._stamp:
                 self._stamp = stamp

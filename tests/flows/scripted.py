@@ -78,9 +78,9 @@ class Caller:
                     self.gone = True
                     return self.ending
                 # Read() stores no hash key: it ends at it.
-                self.variables["IVR_KEY"] = "TIMEOUT" if key is None else "OK" + key.replace("#", "")
+                self.variables["IVR_KEY"] = "TIMEOUT:" if key is None else "OK:" + key.replace("#", "")
                 return "100 result=0 Trying...\n200 result=0 Gosub complete\n"
-            case ["GET", "FULL", "VARIABLE", "${IVR_KEY}"]:
+            case ["GET", "FULL", "VARIABLE", "${READSTATUS}:${IVR_KEY}"]:
                 return f"200 result=1 ({self.variables['IVR_KEY']})\n"
             case ["GET", "FULL", "VARIABLE", expression] if "QUEUE" in expression:
                 return f"200 result=1 ({self.waiting},{self.free},{self.present})\n"

@@ -147,7 +147,7 @@ def test_no_answer_at_all_ends_the_wait(asterisk: Asterisk, channel: Channel) ->
 
 
 @pytest.mark.parametrize(
-    ("said", "key"), [(b"OK5", "5"), (b"OK*", "*"), (b"OK", "#"), (b"TIMEOUT", None), (b"ERROR", None)]
+    ("said", "key"), [(b"OK:5", "5"), (b"OK:*", "*"), (b"OK:", "#"), (b"TIMEOUT:", None), (b"ERROR:", None)]
 )
 def test_keys_come_as_they_were_pressed(asterisk: Asterisk, channel: Channel, said: bytes, key: str | None) -> None:
     asterisk.says(b"100 result=0 Trying...\n200 result=0 Gosub complete\n200 result=1 (" + said + b")\n")

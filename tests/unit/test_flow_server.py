@@ -1,5 +1,6 @@
 """The FastAGI server: what it answers, what it leaves to the dialplan."""
 
+import itertools
 import json
 import shutil
 import socket
@@ -12,7 +13,7 @@ import pytest
 from ivr.instance import PortTaken
 from ivr.settings import Settings
 from ivr.telephony.call import Call
-from ivr.telephony.flow import DeskKeeper
+from ivr.telephony.flow import LOOK_SECONDS, DeskKeeper
 from ivr.telephony.server import FlowBroken, FlowServer, load_flows
 
 CALLS = {
@@ -107,7 +108,8 @@ def test_a_port_that_another_program_holds_is_named(ready: Settings) -> None:
 
 
 def test_a_new_business_file_counts_from_the_next_call_and_a_bad_one_never(ready: Settings) -> None:
-    keeper, file = DeskKeeper(ready), ready.paths.hotline_in_force
+    seconds = itertools.count(0, LOOK_SECONDS)
+    keeper, file = DeskKeeper(ready, monotonic=lambda: next(seconds)), ready.paths.hotline_in_force
     first = keeper.desk()
     assert keeper.desk() is first
 
