@@ -13,7 +13,7 @@ run:  ## from nothing to a call: ONCE=1 ends after its story, STATE=dir keeps ev
 test:  ## lint, then every test; in CI (CI=true) a skipped test fails
 	@$(PYTHON) tools/bootstrap.py --test
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint:
 	$(BIN)/ruff check .

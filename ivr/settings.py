@@ -1,7 +1,9 @@
 """Where things are: environment, `.env`, and the folders of one instance."""
 
+import errno
 import hashlib
 import os
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,6 +84,13 @@ class StatePaths:
             self.run,
         ):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self.run.stat().st_uid != os.getuid():
+            raise PermissionError(errno.EACCES, "belongs to somebody else", str(self.run))
+
+    def forget_run(self) -> None:
+        """Remove the sockets' folder where it lies outside the state folder."""
+        if not self.run.is_relative_to(self.state):
+            shutil.rmtree(self.run, ignore_errors=True)
 
 
 class Settings(BaseSettings):

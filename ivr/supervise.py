@@ -107,6 +107,7 @@ class Supervisor:
         while _alive(pid) and time.monotonic() < deadline:
             time.sleep(0.05)
         self.end_orphans()
+        self._paths.forget_run()
 
     def is_up(self) -> bool:
         return self.pid() is not None

@@ -11,6 +11,14 @@ from ivr.settings import ROOT, Settings, StatePaths
 IN_CI = os.environ.get("CI") == "true"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Live tests first and on one worker, for they share one instance; the others file by file on what is free."""
+    items.sort(key=lambda item: item.get_closest_marker("live") is None)
+    for item in items:
+        group = "live" if item.get_closest_marker("live") else item.path.name
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
     """In CI everything is present, so a skipped test is a failure of the machine's set-up."""
@@ -24,6 +32,12 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if IN_CI and reporter and reporter.stats.get("skipped") and exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(autouse=True)
+def _no_sockets_left_behind(tmp_path: Path) -> Iterator[None]:
+    yield
+    StatePaths(tmp_path / "state").forget_run()
 
 
 @pytest.fixture
