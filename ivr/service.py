@@ -24,6 +24,16 @@ from ivr.web.auth import ensure_first_user
 Progress = Callable[[str], None]
 
 
+_RELOADS = (
+    "dialplan reload",
+    "module reload res_pjsip.so",
+    "module reload res_pjsip_endpoint_identifier_ip.so",
+    "queue reload all",
+    "moh reload",
+)
+"""Asterisk's commands that put rewritten files in force while calls run."""
+
+
 class StateFolderError(IvrError):
     """The instance's folder cannot be made."""
 
@@ -118,8 +128,8 @@ def reload(settings: Settings) -> list[str]:
     warnings = publish_prompts(settings, hotline)
     adopt_hotline(settings)
     render(hotline, instance, settings.paths, runtime.runtime_folders(settings.runtime_dir))
-    for command in ("dialplan reload", "pjsip reload", "queue reload all", "moh reload"):
-        runtime.rx(settings.paths.asterisk_conf, command)
+    for command in _RELOADS:
+        runtime.rx(settings.paths.asterisk_conf, command, runtime_dir=settings.runtime_dir)
     return warnings
 
 

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,8 +85,11 @@ class StatePaths:
             self.run,
         ):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self.run.stat().st_uid != os.getuid():
-            raise PermissionError(errno.EACCES, "belongs to somebody else", str(self.run))
+            info = folder.lstat()
+            # In a folder that others share, somebody may have been there first.
+            if info.st_uid != os.getuid() or not stat.S_ISDIR(info.st_mode):
+                raise PermissionError(errno.EACCES, "is not a folder of one's own", str(folder))
+            folder.chmod(0o700)
 
     def forget_run(self) -> None:
         """Remove the sockets' folder where it lies outside the state folder."""

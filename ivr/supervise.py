@@ -79,7 +79,7 @@ class Supervisor:
                 env=self._environment(),
             )
         deadline = time.monotonic() + 20
-        while not self.is_up():
+        while not self._answers():
             if process.poll() is not None or time.monotonic() > deadline:
                 last = (log.read_text(errors="replace").strip().splitlines() or ["no output"])[-1]
                 raise StartFailed(f"supervisord did not start: {last}")
@@ -102,7 +102,7 @@ class Supervisor:
             if not orphans:
                 raise NotRunning(f"No instance is up in {self._paths.state}.", "start one with `ivr up`")
             return
-        self._rpc().supervisor.shutdown()
+        _signal(pid, signal.SIGTERM)  # works without its socket too
         deadline = time.monotonic() + seconds
         while _alive(pid) and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -113,12 +113,19 @@ class Supervisor:
         return self.pid() is not None
 
     def pid(self) -> int | None:
-        """supervisord's process id, or None when it does not answer."""
+        """supervisord's process id, or None when it does not run; its socket may have been swept away."""
+        return next((pid for pid in self._marked() if "supervisor.supervisord" in _command_of(pid)), None)
+
+    def _answers(self) -> bool:
         try:
-            answer = self._rpc().supervisor.getPID()
+            self._rpc().supervisor.getPID()
         except (OSError, xmlrpc.client.Error):
-            return None
-        return int(str(answer))
+            return False
+        return True
+
+    def _marked(self) -> list[int]:
+        mark = f"{_MARK}={self._paths.state}"
+        return [pid for pid in _other_processes() if mark in _environment_of(pid)]
 
     def processes(self) -> list[ProcessState]:
         """Every process of the instance, up or not."""
@@ -140,8 +147,7 @@ class Supervisor:
 
     def end_orphans(self) -> list[int]:
         """End processes that outlived a killed supervisord; returns their ids."""
-        mark = f"{_MARK}={self._paths.state}"
-        orphans = [pid for pid in _own_processes() if mark in _environment_of(pid)]
+        orphans = self._marked()
         for pid in orphans:
             _signal(pid, signal.SIGTERM)
         deadline = time.monotonic() + 10
@@ -157,6 +163,7 @@ class Supervisor:
 
     def _environment(self) -> dict[str, str]:
         given: dict[str, object] = {
+            _MARK: self._paths.state,
             "IVR_STATE_DIR": self._paths.state,
             "IVR_HOTLINE_FILE": self._settings.hotline_file.resolve(),
             "IVR_RUNTIME_DIR": self._settings.runtime_dir.resolve(),
@@ -178,7 +185,7 @@ class Supervisor:
         text = (
             f"[unix_http_server]\nfile={_plain(self._socket)}\nchmod=0700\n\n"
             f"[supervisord]\n{user}logfile={_plain(self._paths.log / 'supervisord.log')}\n"
-            f"pidfile={_plain(self._paths.run / 'supervisord.pid')}\nloglevel=info\n\n"
+            f"pidfile={_plain(self._paths.run / 'supervisord.pid')}\nloglevel=info\numask=077\n\n"
             "[rpcinterface:supervisor]\n"
             "supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface\n\n" + "\n".join(programs)
         )
@@ -186,7 +193,7 @@ class Supervisor:
         self._conf.write_text(text)
 
     def _program(self, name: str, argv: list[str], env: dict[str, str], priority: int) -> str:
-        values = {**env, _MARK: str(self._paths.state), "PYTHONUNBUFFERED": "1"}
+        values = {**env, "PYTHONUNBUFFERED": "1"}
         environment = ",".join(f'{key}="{_plain(value)}"' for key, value in values.items())
         # A process that dies is started again for ever: a hotline does not give up (S20). One that cannot
         # even start waits a second longer each time, so that it does not eat the machine.
@@ -213,7 +220,7 @@ def _plain(value: object) -> str:
     return str(value).replace("%", "%%")
 
 
-def _own_processes() -> list[int]:
+def _other_processes() -> list[int]:
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
@@ -226,6 +233,13 @@ def _environment_of(pid: int) -> list[str]:
         return Path(f"/proc/{pid}/environ").read_bytes().decode(errors="replace").split("\0")
     except OSError:
         return []
+
+
+def _command_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").replace("\0", " ")
+    except OSError:
+        return ""
 
 
 def _alive(pid: int) -> bool:

@@ -1,6 +1,7 @@
 """`ivr …`: one sub-command per job of an operator."""
 
 import errno
+import os
 import sys
 
 import typer
@@ -20,6 +21,7 @@ for part in (operate, calls, speech, users, processes):
 
 def main() -> None:
     """Run the command; what a person can act on ends as one line and exit code 1."""
+    os.umask(0o077)  # what callers said and who they are is nobody else's on this machine (S24)
     try:
         app()
     except IvrError as error:

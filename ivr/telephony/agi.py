@@ -7,6 +7,7 @@ handler is installed; lines are limited; every wait has an end; "100 Trying" is 
 
 import io
 import re
+import time
 from typing import Any, BinaryIO, Protocol
 
 from asterisk import agi as pyst2
@@ -106,14 +107,14 @@ class Channel(pyst2.AGI):  # type: ignore[misc]
         self.env = {}
         stream.wait_at_most(header_seconds)
         # pyst2 reads the header line by line; all lines are there before it begins.
-        self.stdin = io.StringIO(self._read_header())
+        self.stdin = io.StringIO(self._read_header(time.monotonic() + header_seconds))
         self._get_agi_env()
         self.stdin = self
 
-    def _read_header(self) -> str:
+    def _read_header(self, deadline: float) -> str:
         lines: list[str] = []
         while not lines or lines[-1]:
-            if len(lines) >= HEADER_LIMIT:
+            if len(lines) >= HEADER_LIMIT or time.monotonic() > deadline:
                 raise AgiError("Asterisk's AGI header has no end.")
             lines.append(self._read())
         return "\n".join(lines)

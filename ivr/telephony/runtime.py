@@ -101,6 +101,8 @@ def rx(conf_path: Path, command: str, seconds: float = _RX_SECONDS, runtime_dir:
         raise AsteriskNotAnswering(
             f"Asterisk does not answer: {said[-1] if said else f'exit code {run.returncode}'}", remedy
         )
+    if run.stdout.startswith("No such command"):
+        raise AsteriskNotAnswering(f"Asterisk does not know the command {command!r}.", "use Asterisk 20 or newer")
     return run.stdout
 
 

@@ -61,11 +61,17 @@ class SocketStream:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._pending = b""
+        self._wait = _LONGEST_WAIT
         # The system's own time-out, not Python's: that would ask the system twice for every line.
         connection.setblocking(True)
 
     def readline(self, limit: int, /) -> bytes:
+        deadline = 0.0
         while b"\n" not in self._pending and len(self._pending) < limit:
+            if self._pending:  # a line that comes in drips has one wait in all, like one that comes at once
+                deadline = deadline or time.monotonic() + self._wait
+                if time.monotonic() > deadline:
+                    raise TimeoutError
             try:
                 more = self._connection.recv(limit)
             except BlockingIOError as error:
@@ -81,7 +87,8 @@ class SocketStream:
         self._connection.sendall(line)
 
     def wait_at_most(self, seconds: float, /) -> None:
-        whole, part = divmod(max(0.001, min(seconds, _LONGEST_WAIT)), 1)
+        self._wait = max(0.001, min(seconds, _LONGEST_WAIT))
+        whole, part = divmod(self._wait, 1)
         timeval = struct.pack("@ll", int(whole), int(part * 1e6))
         self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
 

@@ -64,12 +64,19 @@ def create_app(
 def serve(settings: Settings) -> None:
     """Run the pages until stopped, on the instance's host and port (the process `ivr web`).
 
-    Without uvicorn's access log: its lines would hold callers' numbers from the address bar.
+    Without uvicorn's access log: its lines would hold callers' numbers from the address bar. Without proxy
+    headers: anybody could write them, and log-ins are throttled by address.
     """
     instance = Instance.load(settings.paths)
     app = create_app(settings, instance)
     uvicorn.run(
-        app, host=instance.web_host, port=instance.web, access_log=False, server_header=False, log_level="warning"
+        app,
+        host=instance.web_host,
+        port=instance.web,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        log_level="warning",
     )
 
 

@@ -81,3 +81,18 @@ def test_after_supervisord_was_killed_a_new_start_finds_no_rivals(supervisor: Su
     assert stranger.poll() is None
     stranger.kill()
     stranger.wait()
+
+
+def test_with_its_socket_swept_away_it_is_still_up_and_still_ends_when_told(
+    supervisor: Supervisor, settings: Settings
+) -> None:
+    eventually(lambda: all_up(supervisor))
+    running = [pid for pid in pids(supervisor).values() if pid]
+    (settings.paths.run / "supervisor.sock").unlink()
+    with pytest.raises(AlreadyRunning):
+        supervisor.require_down()
+    supervisor.stop()
+    assert not supervisor.is_up()
+    for pid in running:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
