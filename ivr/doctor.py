@@ -146,7 +146,7 @@ def _agents(settings: Settings) -> str:
     hotline = load_hotline(settings.checked_hotline_file)
     here = [number for number in hotline.agents if f" {number}/" in contacts]
     if not here:
-        raise Unwell("No agent's phone is registered: callers wait.", "register one; `ivr status` shows the accounts")
+        return "none is registered, so callers wait; `ivr agents` shows the accounts"
     return f"registered: {', '.join(here)}"
 
 

@@ -19,7 +19,7 @@ from ivr.store.session import open_store
 from ivr.supervise import Supervisor, wait_until
 from ivr.telephony import runtime
 from ivr.telephony.render import render
-from ivr.web.auth import ensure_first_user
+from ivr.web.auth import FIRST_LOGIN, ensure_first_user
 
 Progress = Callable[[str], None]
 
@@ -62,7 +62,7 @@ def adopt_hotline(settings: Settings) -> tuple[Hotline, list[str]]:
     except HotlineFileError as error:
         if not in_force.exists():
             raise
-        return load_hotline(in_force), [f"{error} The last good file stays in force."]
+        return load_hotline(in_force), [f"{str(error).rstrip('.')}. The last good file stays in force."]
     text = settings.hotline_file.read_bytes()
     if not in_force.exists() or in_force.read_bytes() != text:
         draft = in_force.with_suffix(".new")
@@ -151,6 +151,15 @@ def publish_prompts(
     if outdated:
         notes.append(f"{len(outdated)} prompts still say an older text, {outdated[0]} first.")
     return notes
+
+
+def first_login(settings: Settings, instance: Instance) -> str | None:
+    """The first login and its password, told once in an instance's life; None afterwards."""
+    told = settings.paths.state / "first-login-told"
+    if told.exists():
+        return None
+    told.touch(mode=0o600)
+    return f"{FIRST_LOGIN} / {instance.first_login_password} (shown this once)"
 
 
 def web_url(instance: Instance) -> str:

@@ -90,6 +90,8 @@ class StatePaths:
             if info.st_uid != os.getuid() or not stat.S_ISDIR(info.st_mode):
                 raise PermissionError(errno.EACCES, "is not a folder of one's own", str(folder))
             folder.chmod(0o700)
+        # A state folder inside a checkout holds passwords and callers' voices: git must not see it.
+        (self.state / ".gitignore").write_text("*\n")
 
     def forget_run(self) -> None:
         """Remove the sockets' folder where it lies outside the state folder."""

@@ -58,7 +58,7 @@ def tell(
 ) -> list[StoryLine]:
     """The same from what is known: pure."""
     teller = _Teller(record, language, labels or {})
-    lines = [*teller.deeds(events), *teller.said(), *teller.answered(), *teller.ended()]
+    lines = [*teller.deeds(events), *teller.answered(), *teller.said(), *teller.ended()]
     return teller.merged(sorted(lines, key=lambda line: line[0].at))
 
 

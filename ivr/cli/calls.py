@@ -63,9 +63,11 @@ def call(id: str, state: State = None, as_json: AsJson = False) -> None:
         if as_json:
             print_json(found.to_json())
             return
-        zone = load_hotline(settings.checked_hotline_file).zone
-        for line in story(session, id):
-            console.print(f"{line.at.astimezone(zone):%H:%M:%S}  {line.who:<8} {escape(line.what)}")
+        hotline = load_hotline(settings.checked_hotline_file)
+        language = hotline.languages[0]
+        labels = {name: queue.label.get(language, name) for name, queue in hotline.queues.items()}
+        for line in story(session, id, language, labels):
+            console.print(f"{line.at.astimezone(hotline.zone):%H:%M:%S}  {line.who:<8} {escape(line.what)}")
 
 
 def transcribe(

@@ -32,7 +32,10 @@ def up(
 ) -> None:
     """Start everything and keep it running."""
     settings = settings_of(state)
-    _start(settings)
+    prepared = _start(settings)
+    login = service.first_login(settings, prepared.instance)
+    if login:
+        console.print(f"first login: {escape(login)}")
     if not detach:
         _stay_up(settings)
 

@@ -5,6 +5,7 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import select
 
+from ivr import service
 from ivr.calls.story import story
 from ivr.demo.call import run_demo_call
 from ivr.demo.telling import shortcomings, tell, wait_for_record
@@ -59,12 +60,8 @@ def farewell(settings: Settings, instance: Instance, hotline: Hotline, console: 
         title="Now you", title_justify="left", title_style="bold", box=None, pad_edge=False, show_header=False
     )
     table.add_row("web page", f"http://{instance.web_host}:{instance.web}/")
-    told = settings.paths.state / "first-login-told"
-    if told.exists():
-        table.add_row("first login", f"{FIRST_LOGIN}, with the password shown at the first start")
-    else:
-        table.add_row("first login", f"{FIRST_LOGIN} / {escape(instance.first_login_password)} (shown this once)")
-        told.touch(mode=0o600)
+    login = service.first_login(settings, instance) or f"{FIRST_LOGIN}; lost it? `ivr users password {FIRST_LOGIN}`"
+    table.add_row("first login", escape(login))
     table.add_row(
         "hotline", f"sip:{hotline.hotline.number}@{instance.host}:{instance.sip} (call it with any SIP phone)"
     )

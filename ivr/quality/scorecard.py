@@ -14,7 +14,7 @@ __all__ = ["Evidence", "Item", "Scorecard", "Texts", "Verdict", "score", "total"
 
 @dataclass(frozen=True)
 class Scorecard:
-    """`total` is 0 to 100 over what could be assessed; None when nothing could; 0 when an item fails the card."""
+    """`total` is 0 to 100 over what could be assessed; None when too little could; 0 when an item fails the card."""
 
     total: float | None
     items: tuple[Item, ...]
@@ -35,12 +35,16 @@ def score(talk: Talk, rules: RuleBook) -> Scorecard:
     return Scorecard(total(items), items)
 
 
+ASSESSED_AT_LEAST = 0.5
+"""Share of the card's weight that must be assessable: a call in which nobody was heard has not earned 100."""
+
+
 def total(items: Sequence[Item]) -> float | None:
-    """Weighted share of met items in per cent, over the assessable ones (S35)."""
+    """Weighted share of met items in per cent, over the assessable ones (S35); None when too little was."""
     if any(item.auto_fail for item in items):
         return 0.0
-    assessable = [item for item in items if item.verdict != "not_assessable"]
-    if not assessable:
+    assessed = sum(item.weight for item in items if item.verdict != "not_assessable")
+    if not assessed or assessed < ASSESSED_AT_LEAST * sum(item.weight for item in items):
         return None
-    met = sum(item.weight for item in assessable if item.verdict == "met")
-    return min(100.0, round(100.0 * met / sum(item.weight for item in assessable), 1))
+    met = sum(item.weight for item in items if item.verdict == "met")
+    return min(100.0, round(100.0 * met / assessed, 1))

@@ -125,10 +125,10 @@ class Call:
     def tell_wait(self, queue: str) -> None:
         """Say that an agent comes at once, or how many are ahead and how long it may take (S7)."""
         outlook = self.queue_outlook(queue)
-        self.journal("wait.told", position=outlook.ahead + 1, seconds=outlook.seconds)
         if outlook.free_now:
-            self.play("connecting", "wait_soon")
+            self.play("connecting")  # nothing longer: the agent's phone does not ring before it is said
             return
+        self.journal("wait.told", position=outlook.ahead + 1, seconds=outlook.seconds)
         said = ["all_busy", *numbers.say_position(outlook.ahead, self._language)]
         if outlook.seconds is not None:
             said += numbers.say_wait(outlook.seconds, self._language)

@@ -23,7 +23,7 @@ def test_caller_who_presses_0_in_the_main_menu_reaches_a_person_at_once(journal:
     told = tell(hotline, Caller(keys=["0"]), journal)
 
     assert told.error is None
-    assert told.caller.heard == ["greeting", "recording_notice", "menu_main", "connecting", "wait_soon"]
+    assert told.caller.heard == ["greeting", "recording_notice", "menu_main", "connecting"]
     assert told.caller.variables["IVR_NEXT"] == "queue"
     assert told.caller.variables["IVR_QUEUE"] == "service"
     assert told.caller.variables["IVR_REASON"] == "人工"
@@ -65,7 +65,7 @@ def test_caller_goes_back_with_the_hash_key_and_repeats_with_the_star(journal: P
 def test_caller_who_presses_two_wrong_keys_is_taken_to_a_person_kindly(journal: Path) -> None:
     told = tell(hotline, Caller(keys=["7", "8"]), journal)
 
-    assert told.caller.heard[2:] == ["menu_main", "wrong_key", "menu_main", "sorry_person", "connecting", "wait_soon"]
+    assert told.caller.heard[2:] == ["menu_main", "wrong_key", "menu_main", "sorry_person", "connecting"]
     assert told.caller.variables["IVR_QUEUE"] == "service"
     assert told.event_names().count("menu.wrong_key") == 2
 
