@@ -43,7 +43,7 @@ def test_no_page_or_api_is_outside_the_routes_that_are_checked_here(app: FastAPI
     assert served == {route.path for route in _routes()} | {"/", "/healthz"}
 
 
-@pytest.mark.parametrize("route", _routes(), ids=lambda route: f"{'-'.join(route.methods or ())} {route.path}")
+@pytest.mark.parametrize("route", _routes(), ids=lambda route: f"{'-'.join(sorted(route.methods or ()))} {route.path}")
 def test_every_page_has_a_role_and_refuses_strangers_and_lower_roles(
     route: APIRoute, anonymous: TestClient, sign_in: SignIn
 ) -> None:
