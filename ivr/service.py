@@ -6,6 +6,7 @@ import socket
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from ivr.errors import IvrError
@@ -106,15 +107,14 @@ def start(settings: Settings, say: Progress) -> Prepared:
     prepared = prepare(settings, say)
     say("processes")
     conf = settings.paths.asterisk_conf
-    asterisk = runtime.asterisk_tool(settings.runtime_dir)
-    supervisor.start(asterisk.argv("-C", conf, "-f"), asterisk.env)
-    try:
-        runtime.wait_until_booted(conf, seconds=60)
+    program = runtime.asterisk_tool(settings.runtime_dir)
+    supervisor.start(runtime.asterisk_argv(conf, runtime_dir=settings.runtime_dir), program.env)
+    with ExitStack() as undo:
+        undo.callback(supervisor.stop)  # whatever stops the waiting, Ctrl-C too, leaves nothing half up
+        runtime.wait_until_booted(conf, seconds=60, runtime_dir=settings.runtime_dir)
         wait_until(lambda: _listens(LOOPBACK, prepared.instance.agi), 60, "The call flows (agi)")
         wait_until(lambda: _healthy(prepared.instance), 60, "The web page")
-    except Exception:
-        supervisor.stop()
-        raise
+        undo.pop_all()
     return prepared
 
 

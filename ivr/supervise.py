@@ -9,6 +9,7 @@ import sys
 import time
 import xmlrpc.client
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -78,12 +79,16 @@ class Supervisor:
                 start_new_session=True,
                 env=self._environment(),
             )
-        deadline = time.monotonic() + 20
-        while not self._answers():
-            if process.poll() is not None or time.monotonic() > deadline:
-                last = (log.read_text(errors="replace").strip().splitlines() or ["no output"])[-1]
-                raise StartFailed(f"supervisord did not start: {last}")
-            time.sleep(0.05)
+        with ExitStack() as undo:
+            undo.callback(process.wait)
+            undo.callback(process.terminate)
+            deadline = time.monotonic() + 20
+            while not self._answers():
+                if process.poll() is not None or time.monotonic() > deadline:
+                    last = (log.read_text(errors="replace").strip().splitlines() or ["no output"])[-1]
+                    raise StartFailed(f"supervisord did not start: {last}")
+                time.sleep(0.05)
+            undo.pop_all()
 
     def require_down(self) -> None:
         """Raise AlreadyRunning when the instance is up; end what a killed supervisord left behind."""

@@ -213,3 +213,13 @@ def _font_env(name: str, folder: Path) -> dict[str, str]:
 
 def _dotted(version: Version) -> str:
     return ".".join(str(part) for part in version)
+
+
+def end_program(process: "subprocess.Popen[bytes]", seconds: float = 5.0) -> None:
+    """End a program that we started: politely, then, after `seconds`, for good."""
+    process.terminate()
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from ivr.errors import IvrError
-from ivr.tools import Tool, tool
+from ivr.tools import Tool, end_program, tool
 
 RATE = 8000
 """Hz of every sound a phone says or hears (G.711)."""
@@ -159,12 +159,7 @@ class Phone:
             self._control.close()
             self._control = None
         if self._process is not None:
-            self._process.terminate()
-            try:
-                self._process.wait(5)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+            end_program(self._process)
             self._process = None
         shutil.rmtree(self.folder, ignore_errors=True)
 

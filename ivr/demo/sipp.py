@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ivr.errors import IvrError
-from ivr.tools import Tool, tool
+from ivr.tools import Tool, end_program, tool
 
 _SIGN = (
     "INFO sip:put-down SIP/2.0\r\nVia: SIP/2.0/UDP test;branch=z9hG4bK-down\r\nFrom: <sip:test>;tag=1\r\n"
@@ -137,12 +137,7 @@ class SippRun:
     def end(self) -> None:
         """End SIPp now; its calls are given up."""
         if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(5)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+            end_program(self._process)
 
     def errors(self) -> str:
         """What SIPp complained about."""

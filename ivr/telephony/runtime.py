@@ -71,9 +71,9 @@ def installed_folders(conf: Path) -> RuntimeFolders:
     )
 
 
-def asterisk_argv(conf_path: Path, foreground: bool = True, runtime_dir: Path | None = None) -> list[str]:
-    """The command line that starts Asterisk with this asterisk.conf; -f keeps it in the foreground."""
-    return asterisk_tool(runtime_dir).argv("-C", conf_path, "-f" if foreground else "-F")
+def asterisk_argv(conf_path: Path, runtime_dir: Path | None = None) -> list[str]:
+    """The command line that starts Asterisk with this asterisk.conf, in the foreground."""
+    return asterisk_tool(runtime_dir).argv("-C", conf_path, "-f")
 
 
 def rx(conf_path: Path, command: str, seconds: float = _RX_SECONDS, runtime_dir: Path | None = None) -> str:

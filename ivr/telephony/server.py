@@ -9,6 +9,7 @@ import socket
 import struct
 import threading
 import time
+import traceback
 from pathlib import Path
 from types import FrameType
 
@@ -163,9 +164,11 @@ class FlowServer:
             run_flow(name, flow, channel, self._keeper.desk())
         except (AgiError, CallerHungUp):
             return
-        except Exception:
-            # The thread must live to take the next call; this one goes on in the dialplan.
-            logger.exception("a call was left to the dialplan")
+        except Exception as error:
+            # The thread must live to take the next call; this one goes on in the dialplan. Not the exception's text:
+            # it may hold what the caller typed.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            logger.error("%s; a call was left to the dialplan\n%s", type(error).__name__, where)
 
 
 def serve(settings: Settings) -> None:

@@ -1,8 +1,16 @@
 """`ivr up` says nothing to worry about."""
 
 import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 
-from tests.live.conftest import Running
+from ivr.settings import Settings
+from ivr.supervise import Supervisor
+from tests.live.conftest import Running, until
 
 _WORRYING = re.compile(r"\b(NOTICE|WARNING|WARN|ERROR|CRITICAL|Traceback)\b")
 
@@ -25,3 +33,22 @@ def test_status_names_the_hotline_and_every_process_is_up(live: Running) -> None
         "worker",
         "web",
     }
+
+
+def test_ctrl_c_while_it_starts_leaves_nothing_running(live: Running) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="ivr-live-"))
+    supervisor = Supervisor(Settings(state_dir=folder))
+    argv = [sys.executable, "-m", "ivr", "up", "--detach", "--state", str(folder)]
+    starting = subprocess.Popen(argv, env=live.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until(supervisor.is_up, "the processes are being started")
+        starting.send_signal(signal.SIGINT)
+        assert starting.wait(90) == 130
+        assert not supervisor.is_up()
+        assert supervisor.end_orphans() == []
+    finally:
+        if starting.poll() is None:
+            starting.kill()
+            starting.wait()
+        supervisor.end_orphans()
+        shutil.rmtree(folder)
