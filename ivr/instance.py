@@ -14,6 +14,9 @@ from ivr.settings import StatePaths
 LOOPBACK = "127.0.0.1"
 """FastAGI and AMI know no strangers: they listen here only."""
 
+_PHONE_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
+_PIN_DIGITS = 6
+
 _RTP_PORTS = 400
 """Two ports a call leg: about 100 simultaneous two-legged calls."""
 
@@ -41,6 +44,7 @@ class Instance(BaseModel):
     ami_secret: str
     web_secret: str
     agent_secrets: dict[str, str]
+    agent_pins: dict[str, str] = {}
     first_login_password: str
 
     @property
@@ -89,10 +93,14 @@ class Instance(BaseModel):
         return instance.with_agents(paths, work_numbers)
 
     def with_agents(self, paths: StatePaths, work_numbers: Iterable[str]) -> "Instance":
-        """The instance with a SIP password for every agent; new ones are generated, old ones kept."""
-        kept = {number: self.agent_secrets.get(number) or secrets.token_urlsafe(15) for number in work_numbers}
-        instance = self.model_copy(update={"agent_secrets": kept})
-        if not paths.instance_file.exists() or kept != self.agent_secrets:
+        """The instance with a SIP password and a PIN for every agent; new ones are generated, old ones kept."""
+        numbers = list(work_numbers)
+        kept = {
+            "agent_secrets": {number: self.agent_secrets.get(number) or _phone_password() for number in numbers},
+            "agent_pins": {number: self.agent_pins.get(number) or _pin() for number in numbers},
+        }
+        instance = self.model_copy(update=kept)
+        if not paths.instance_file.exists() or instance != self:
             instance._write(paths.instance_file)
         return instance
 
@@ -119,6 +127,18 @@ class Instance(BaseModel):
         with os.fdopen(fd, "w") as file:
             file.write(self.model_dump_json(indent=1))
         draft.replace(path)
+
+
+def _phone_password() -> str:
+    """A password that people type into a phone: 80 bits, no letter that looks like another.
+
+    SIPp reads a password that begins with 0x as hexadecimal, and some phones refuse - and _.
+    """
+    return "".join(secrets.choice(_PHONE_LETTERS) for _ in range(16))
+
+
+def _pin() -> str:
+    return f"{secrets.randbelow(10**_PIN_DIGITS):0{_PIN_DIGITS}d}"
 
 
 def _is_free(host: str, port: int, kind: socket.SocketKind) -> bool:

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import create_engine, select, text
 
 from ivr.store.migrate import migrate
-from ivr.store.models import Base
 from ivr.store.session import Store, open_store
+from ivr.store.tables import Base
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -76,7 +76,7 @@ def run_demo_call(settings: Settings, instance: Instance, hotline: Hotline, prog
 
 def who_answers(hotline: Hotline) -> tuple[str, str]:
     """The agent of the demonstration, and the main menu's key that leads to her queue."""
-    work_number = hotline.queues[hotline.default_queue].agents[0]
+    work_number = next(iter(hotline.queues[hotline.default_queue].agents))
     for key, option in hotline.menus[hotline.menu_start].options.items():
         if key != PERSON_KEY and option.queue and work_number in hotline.queues[option.queue].agents:
             return work_number, key

@@ -1,23 +1,37 @@
 """The tables: the journal's events, the calls projected from them, what was heard and judged, and who may look."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import pairwise
 from typing import Any, Literal
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Float, ForeignKey, Index, Integer, MetaData, Text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, validates
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy import BigInteger, Boolean, Float, ForeignKey, Index, Integer, Text
+from sqlalchemy.orm import Mapped, mapped_column, validates
+
+from ivr.store.base import Base
 
 Direction = Literal["inbound", "outbound", "internal"]
-Outcome = Literal["answered", "abandoned", "ended_in_menu", "message", "closed", "timed_out", "silent", "failed"]
-OUTCOMES: tuple[Outcome, ...] = (
+Outcome = Literal[
     "answered",
     "abandoned",
+    "callback",
     "ended_in_menu",
     "message",
     "closed",
     "timed_out",
+    "blocked",
+    "silent",
+    "failed",
+]
+OUTCOMES: tuple[Outcome, ...] = (
+    "answered",
+    "abandoned",
+    "callback",
+    "ended_in_menu",
+    "message",
+    "closed",
+    "timed_out",
+    "blocked",
     "silent",
     "failed",
 )
@@ -26,47 +40,9 @@ ROLES: tuple[LegRole, ...] = ("caller", "agent")
 HungUpBy = Literal["caller", "agent", "system"]
 TranscriptState = Literal["pending", "running", "done", "failed"]
 
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """A moment, stored as UTC and read back aware on every engine; a naive datetime raises ValueError."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a moment without its time zone cannot be stored")
-        return value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class Base(DeclarativeBase):
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map = {  # noqa: RUF012 (SQLAlchemy reads it from the class)
-        str: Text(),
-        datetime: UtcDateTime(),
-        list[str]: JSON(),
-        list[dict[str, Any]]: JSON(),
-        dict[str, Any]: JSON(),
-        Direction: Text(),
-        Outcome: Text(),
-        LegRole: Text(),
-        HungUpBy: Text(),
-        TranscriptState: Text(),
-    }
+Base.registry.update_type_annotation_map(
+    dict.fromkeys((Direction, Outcome, LegRole, HungUpBy, TranscriptState), Text())
+)
 
 
 class JournalEvent(Base):
@@ -123,6 +99,14 @@ class Call(Base):
     talk_seconds: Mapped[float | None] = mapped_column(Float(53))
     hung_up_by: Mapped[HungUpBy | None]
     menu_path: Mapped[list[str]] = mapped_column(default=list)
+    customer_id: Mapped[int | None] = mapped_column(Integer, index=True)
+    offered: Mapped[bool] = mapped_column(Boolean, default=False)
+    """Whether the caller asked for a person: what the figures of S32 and S33 count."""
+    callback_of: Mapped[str | None] = mapped_column(index=True)
+    """The call this one calls back; such calls count neither as offered nor as answered calls of their own."""
+    hold_seconds: Mapped[float] = mapped_column(Float(53), default=0.0)
+    transfers: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
+    """Every transfer: `{at, by, to, kind}`, kind warm or blind."""
 
     @property
     def answered_offset(self) -> float | None:

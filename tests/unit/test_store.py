@@ -13,8 +13,9 @@ from sqlalchemy.exc import StatementError
 
 import ivr.store.session as session_module
 from ivr.store.migrate import migrate
-from ivr.store.models import Base, Call, Leg, Transcript, spoken_text
+from ivr.store.models import Call, Leg, Transcript, spoken_text
 from ivr.store.session import Store, StoreUnavailable, open_store
+from ivr.store.tables import Base
 from tests.stores import engine_url, store
 
 __all__ = ["engine_url", "store"]

@@ -26,8 +26,9 @@ from ivr.speech.transcriber import (
 )
 from ivr.speech.words import Word
 from ivr.speech.worker import NothingToTranscribe, Worker, again
-from ivr.store.models import Base, Call, JournalEvent, Leg, LegRole, Score, Transcript, leg_id
+from ivr.store.models import Call, JournalEvent, Leg, LegRole, Score, Transcript, leg_id
 from ivr.store.session import Store, open_store
+from ivr.store.tables import Base
 
 START = dt.datetime(2026, 3, 2, 1, 0, tzinfo=dt.UTC)
 NOW = START + dt.timedelta(hours=1)

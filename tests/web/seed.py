@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from ivr.settings import StatePaths
-from ivr.store.models import ROLES, Base, Call, JournalEvent, Leg, LegRole, Score, Transcript, User, leg_id
+from ivr.store.models import ROLES, Call, JournalEvent, Leg, LegRole, Score, Transcript, User, leg_id
 from ivr.store.session import Store
+from ivr.store.tables import Base
 from ivr.web.passwords import hash_password
 
 NOW = dt.datetime(2026, 11, 22, 2, 30, tzinfo=dt.UTC)

@@ -12,8 +12,9 @@ from sqlalchemy import select
 
 from ivr.instance import Instance
 from ivr.settings import ROOT, Settings
-from ivr.store.models import AccessLog, Base, User
+from ivr.store.models import AccessLog, User
 from ivr.store.session import open_store
+from ivr.store.tables import Base
 from ivr.web.app import ROUTERS, create_app
 from ivr.web.auth import Require, Role, ensure_first_user, safe_next
 from ivr.web.passwords import MIN_LENGTH

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from ivr.store.models import Base
+from ivr.store.tables import Base
 
 connection = context.config.attributes["connection"]
 context.configure(

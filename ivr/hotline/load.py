@@ -1,0 +1,131 @@
+"""Reading the business file: a good one, or a message that names file, line, field and what is allowed."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from ivr.errors import IvrError
+from ivr.hotline.model import PERSON_KEY, Hotline
+
+
+class HotlineFileError(IvrError):
+    """The business file cannot be used: file, line, field, and what is allowed."""
+
+
+def load_hotline(path: Path) -> Hotline:
+    """Read and check the business file; raises HotlineFileError naming file, line, field and what is allowed."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise HotlineFileError(f"{path}: {reason}.", "set IVR_HOTLINE_FILE to a readable business file") from error
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        _refuse_duplicates(path, root)
+        data = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise HotlineFileError(f"{path}:{line}: not YAML: {error.problem}.") from error
+    except yaml.YAMLError as error:
+        raise HotlineFileError(f"{path}:1: not YAML: {str(error).splitlines()[0]}.") from error
+    if not isinstance(data, dict):
+        raise HotlineFileError(f"{path}:1: allowed: the fields {', '.join(Hotline.model_fields)}.")
+    try:
+        hotline = Hotline.model_validate(data)
+    except ValidationError as error:
+        raise HotlineFileError("; ".join(_describe(path, root, e) for e in error.errors()[:5])) from error
+    for where, problem in _broken_references(hotline):
+        raise HotlineFileError(f"{path}:{_line(root, where)}: {_field(where)}: {problem}")
+    return hotline
+
+
+def _broken_references(hotline: Hotline) -> list[tuple[tuple[str | int, ...], str]]:
+    queues, menus, agents = ", ".join(hotline.queues), ", ".join(hotline.menus), ", ".join(hotline.agents)
+    problems: list[tuple[tuple[str | int, ...], str]] = []
+    if hotline.menu_start not in hotline.menus:
+        problems.append((("menu_start",), f"no such menu; allowed: {menus}"))
+    if hotline.default_queue not in hotline.queues:
+        problems.append((("default_queue",), f"no such queue; allowed: {queues}"))
+    for language in hotline.languages:
+        if language not in hotline.voices:
+            problems.append((("voices",), f"no voice for {language}"))
+    for name, menu in hotline.menus.items():
+        for key, option in menu.options.items():
+            where = ("menus", name, "options", key)
+            if option.queue and option.queue not in hotline.queues:
+                problems.append(((*where, "queue"), f"no such queue; allowed: {queues}"))
+            if option.menu and option.menu not in hotline.menus:
+                problems.append(((*where, "menu"), f"no such menu; allowed: {menus}"))
+            if option.language and option.language not in hotline.languages:
+                problems.append(((*where, "language"), f"allowed: {', '.join(hotline.languages)}"))
+            if option.message and option.message not in hotline.queues:
+                problems.append(((*where, "message"), f"no such queue; allowed: {queues}"))
+            if key == PERSON_KEY and not option.queue:
+                problems.append((where, "key 0 reaches a person (S16); allowed: a queue"))
+    for name, queue in hotline.queues.items():
+        if queue.overflow and queue.overflow not in hotline.queues:
+            problems.append((("queues", name, "overflow"), f"no such queue; allowed: {queues}"))
+        for index, agent in enumerate(queue.agents):
+            if agent not in hotline.agents:
+                problems.append((("queues", name, "agents", index), f"no such agent; allowed: {agents}"))
+    return problems + _broken_settings(hotline)
+
+
+def _broken_settings(hotline: Hotline) -> list[tuple[tuple[str | int, ...], str]]:
+    queues, trunks, teams = (
+        ", ".join(hotline.queues),
+        ", ".join(hotline.trunks),
+        {a.team for a in hotline.agents.values()},
+    )
+    problems: list[tuple[tuple[str | int, ...], str]] = []
+    if hotline.callers.key_queue and hotline.callers.key_queue not in hotline.queues:
+        problems.append((("callers", "key_queue"), f"no such queue; allowed: {queues}"))
+    if hotline.callbacks.trunk and hotline.callbacks.trunk not in hotline.trunks:
+        problems.append((("callbacks", "trunk"), f"no such trunk; allowed: {trunks}"))
+    for number, agent in hotline.agents.items():
+        for index, team in enumerate(agent.supervises):
+            if team not in teams:
+                allowed = ", ".join(sorted(teams))
+                problems.append((("agents", number, "supervises", index), f"no such team; allowed: {allowed}"))
+    return problems
+
+
+def _refuse_duplicates(path: Path, node: yaml.Node | None) -> None:
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                raise HotlineFileError(f"{path}:{key.start_mark.line + 1}: {key.value}: stands here twice")
+            seen.add(key.value)
+            _refuse_duplicates(path, value)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            _refuse_duplicates(path, value)
+
+
+def _describe(path: Path, root: yaml.Node | None, error: Any) -> str:
+    where = tuple(part for part in error["loc"] if part != "[key]")
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        message = "unknown field"
+    return f"{path}:{_line(root, where)}: {_field(where)}: {message}"
+
+
+def _field(where: tuple[str | int, ...]) -> str:
+    return ".".join(str(part) for part in where)
+
+
+def _line(node: yaml.Node | None, where: tuple[str | int, ...]) -> int:
+    line = node.start_mark.line + 1 if node else 1
+    for part in where:
+        if isinstance(node, yaml.MappingNode):
+            found = [(key, value) for key, value in node.value if key.value == str(part)]
+            if not found:
+                return line
+            line, node = found[0][0].start_mark.line + 1, found[0][1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+    return line

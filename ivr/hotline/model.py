@@ -1,0 +1,283 @@
+"""The business: what a supervisor decides about numbers, menus, queues, agents and callers."""
+
+import datetime as dt
+import ipaddress
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+from ivr.hotline.hours import Hours
+
+Language = Literal["zh-CN", "en"]
+Texts = dict[Language, str]
+Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+WorkNumber = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{2,5}$")]
+Key = Annotated[str, StringConstraints(pattern=r"^[0-9]$")]
+DialNumber = Annotated[str, StringConstraints(pattern=r"^[0-9]{3,15}$")]
+Seconds = Annotated[int, Field(ge=0, le=86400)]
+Level = Annotated[int, Field(ge=1, le=9)]
+
+PERSON_KEY = "0"
+"""The key that reaches a person at every point (S16)."""
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Company(Strict):
+    name: Texts
+
+
+def _known_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError("allowed: a time zone's name such as Asia/Shanghai") from error
+    return value
+
+
+class Number(Strict):
+    number: DialNumber
+    timezone: Annotated[str, AfterValidator(_known_zone)] = "Asia/Shanghai"
+    languages: Annotated[list[Language], Field(min_length=1)] = ["zh-CN"]
+
+
+class Voice(Strict):
+    """Who speaks a language: edge-tts voice and rate; espeak-ng voice and words a minute as fallback."""
+
+    edge: str
+    rate: Annotated[str, StringConstraints(pattern=r"^[+-][0-9]{1,3}%$")] = "+0%"
+    espeak: str
+    espeak_rate: Annotated[int, Field(ge=80, le=400)] = 150
+
+
+class Option(Strict):
+    """What a key of a menu leads to: a queue, a deeper menu, another language, a message, or an information.
+
+    `message`: the queue a message is left for (S12); `say`: the prompt that is read out, with a repeat (S6).
+    """
+
+    label: Texts
+    queue: Word | None = None
+    menu: Word | None = None
+    language: Language | None = None
+    message: Word | None = None
+    say: Word | None = None
+
+    @model_validator(mode="after")
+    def _one_target(self) -> "Option":
+        targets = (self.queue, self.menu, self.language, self.message, self.say)
+        if sum(target is not None for target in targets) != 1:
+            raise ValueError("allowed: exactly one of queue, menu, language, message, say")
+        return self
+
+
+class Menu(Strict):
+    options: Annotated[dict[Key, Option], Field(min_length=1)]
+    prompt: Word | None = None
+
+
+class Queue(Strict):
+    """Callers waiting for the same agents.
+
+    `agents`: work numbers, or work number → level (1 is rung first, 2 when no 1 is free, …). `weight`: an agent
+    free in two queues takes the heavier first. `overflow`: the queue that takes callers when this one is closed,
+    or after `overflow_after_seconds` of waiting. `ring_seconds`: until the next agent is tried (S1). `music`: the
+    folder under prompts/music. `callback`, `message`: whether a waiting caller is offered them (S7, S10, S12).
+    """
+
+    label: Texts
+    hours: Hours
+    overflow: Word | None = None
+    overflow_after_seconds: Annotated[int, Field(ge=30, le=3600)] | None = None
+    strategy: Literal["leastrecent", "fewestcalls", "rrmemory", "linear", "ringall", "random"] = "leastrecent"
+    weight: Annotated[int, Field(ge=0, le=99)] = 0
+    ring_seconds: Annotated[int, Field(ge=5, le=15)] = 15
+    wrap_up_seconds: Annotated[int, Field(ge=0, le=600)] = 0
+    music: Word = "default"
+    callback: bool = True
+    message: bool = True
+    agents: Annotated[dict[WorkNumber, Level], Field(min_length=1)]
+
+    @field_validator("hours", mode="before")
+    @classmethod
+    def _read_hours(cls, value: object) -> Hours:
+        return Hours.parse(value)
+
+    @field_validator("agents", mode="before")
+    @classmethod
+    def _level_agents(cls, value: object) -> object:
+        return dict.fromkeys(value, 1) if isinstance(value, list) else value
+
+
+class Agent(Strict):
+    """Somebody who takes calls. `login`: `phone` (on duty while the phone is registered and nobody logged out) or
+    `pin` (logs in with a PIN at any desk). `team`: who may listen in; `supervises`: the teams this one may."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=40)]
+    login: Literal["phone", "pin"] = "phone"
+    team: Word = "service"
+    supervises: list[Word] = []
+
+
+def _known_network(value: str) -> str:
+    try:
+        ipaddress.ip_network(value)
+    except ValueError as error:
+        raise ValueError("allowed: a network such as 192.0.2.0/24") from error
+    return value
+
+
+class Trunk(Strict):
+    """A carrier, known by its address alone; calls from elsewhere are refused."""
+
+    host: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:-]{1,253}$")]
+    port: Annotated[int, Field(ge=1, le=65535)] = 5060
+    allow: Annotated[list[Annotated[str, AfterValidator(_known_network)]], Field(min_length=1)]
+    lines: Annotated[int, Field(ge=1, le=1000)] = 10
+
+
+class Calendar(Strict):
+    """`holidays`: `cn` are China's public holidays with their make-up working days; `none` knows no holidays."""
+
+    holidays: Literal["cn", "none"] = "cn"
+    exceptions: dict[dt.date, Annotated[str, Field(max_length=100)]] = {}
+    """Own days: `closed`, `open`, or hours such as "09:00-12:00"; they count for every queue that is not `always`."""
+
+
+class Waiting(Strict):
+    """S7: what a waiting caller is told and offered."""
+
+    announce_seconds: Annotated[int, Field(ge=15, le=300)] = 45
+    choice_after_seconds: Annotated[int, Field(ge=30, le=1800)] = 180
+    """Past so long an expected (or real) wait the caller is offered a callback or a message."""
+
+
+class Callbacks(Strict):
+    """S10: how a caller who asked for it is called back. `retry_minutes`: pause after each attempt that failed."""
+
+    trunk: Word | None = None
+    ring_seconds: Annotated[int, Field(ge=10, le=60)] = 30
+    retry_minutes: list[Annotated[float, Field(gt=0, le=1440)]] = [5, 30]
+    window: str = "08:00-21:00"
+    abandoned: bool = False
+    """Whether callers who gave up waiting are called back too."""
+    abandoned_after_seconds: Seconds = 20
+
+    @field_validator("window")
+    @classmethod
+    def _one_span(cls, value: str) -> str:
+        Hours.parse({"mon-sun": value})
+        return value
+
+
+class Callers(Strict):
+    """What a number says about who calls. `elder_age`: from this age on callers reach a person without a menu."""
+
+    elder_age: Annotated[int, Field(ge=50, le=120)] = 65
+    returning_days: Annotated[int, Field(ge=0, le=90)] = 7
+    key_queue: Word | None = None
+    """The queue of key customers (S22); else the one they ask for, before all others."""
+    last_agent_days: Annotated[int, Field(ge=0, le=365)] = 30
+
+
+class Messages(Strict):
+    """S12: how long a message may be, seconds."""
+
+    max_seconds: Annotated[int, Field(ge=15, le=600)] = 120
+    min_seconds: Annotated[float, Field(ge=0.5, le=10)] = 2
+
+
+class Rating(Strict):
+    """After the talk: asked from 1 to 5; `low` and below becomes a case (S26)."""
+
+    ask: bool = True
+    low: Annotated[int, Field(ge=1, le=4)] = 2
+
+
+class Email(Strict):
+    host: str
+    port: Annotated[int, Field(ge=1, le=65535)] = 25
+    sender: str
+    to: Annotated[list[str], Field(min_length=1)]
+
+
+class Notify(Strict):
+    """S21: who is told of new cases beside the page; the secrets come from the environment."""
+
+    email: Email | None = None
+    webhook: Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$")] | None = None
+
+
+class ServiceLevel(Strict):
+    """S33: at least `percent` of calls answered within `seconds`."""
+
+    percent: Annotated[float, Field(gt=0, le=100)] = 80
+    seconds: Annotated[int, Field(gt=0)] = 20
+
+
+class Standards(Strict):
+    service_level: ServiceLevel = ServiceLevel()
+    connection_rate: Annotated[float, Field(gt=0, le=100)] = 95
+    hold_reminder_seconds: list[Annotated[int, Field(ge=10, le=1800)]] = [60, 180]
+    """S7: when an agent is reminded of a caller on hold; after the last one the phone rings."""
+    case_hours: Annotated[int, Field(ge=1, le=240)] = 24
+    key_case_hours: Annotated[int, Field(ge=1, le=240)] = 4
+    """S25, S22: first response to a case, hours; key customers faster."""
+
+
+class Hotline(Strict):
+    """Everything a supervisor decides about the business."""
+
+    company: Company
+    hotline: Number
+    voices: dict[Language, Voice]
+    menu_start: Word = "main"
+    menus: Annotated[dict[Word, Menu], Field(min_length=1)]
+    default_queue: Word
+    queues: Annotated[dict[Word, Queue], Field(min_length=1)]
+    agents: Annotated[dict[WorkNumber, Agent], Field(min_length=1)]
+    trunks: dict[Word, Trunk] = {}
+    calendar: Calendar = Calendar()
+    waiting: Waiting = Waiting()
+    callbacks: Callbacks = Callbacks()
+    callers: Callers = Callers()
+    messages: Messages = Messages()
+    rating: Rating = Rating()
+    pause_reasons: dict[Key, Texts] = {}
+    dispositions: dict[Word, Texts] = {}
+    notify: Notify = Notify()
+    standards: Standards = Standards()
+
+    @property
+    def languages(self) -> list[Language]:
+        return self.hotline.languages
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.hotline.timezone)
+
+    def menu_prompt(self, menu: str) -> str:
+        """The id of the prompt that reads a menu out."""
+        return self.menus[menu].prompt or f"menu_{menu}"
+
+    def is_open(self, queue: str, now: dt.datetime) -> bool:
+        """Whether a queue itself takes callers at `now`."""
+        return self.queues[queue].hours.is_open(now.astimezone(self.zone))
+
+    def open_queue(self, queue: str, now: dt.datetime) -> str | None:
+        """The queue that takes a caller at `now`: itself, else its overflow, else None when all are closed."""
+        seen = set[str]()
+        current: str | None = queue
+        while current is not None and current not in seen:
+            if self.is_open(current, now):
+                return current
+            seen.add(current)
+            current = self.queues[current].overflow
+        return None
+
+    def may_listen(self, supervisor: str, agent: str) -> bool:
+        """Whether a supervisor may listen to an agent's calls: own team only (S24)."""
+        return self.agents[agent].team in self.agents[supervisor].supervises
