@@ -46,8 +46,7 @@ def test_two_instances_have_different_names(paths: StatePaths) -> None:
     assert Instance.create(paths, []).system_name != Instance.create(paths, []).system_name
 
 
-def test_sip_passwords_are_of_letters_that_no_phone_and_no_person_takes_for_others(tmp_path: Path) -> None:
-    paths = Settings(state_dir=tmp_path).paths
+def test_sip_passwords_are_of_letters_that_no_phone_and_no_person_takes_for_others(paths: StatePaths) -> None:
     instance = Instance.create(paths, [str(number) for number in range(1000, 1200)])
     assert all(re.fullmatch("[a-kmnp-z2-9]{16}", secret) for secret in instance.agent_secrets.values())
     assert all(re.fullmatch("[0-9]{6}", pin) for pin in instance.agent_pins.values())
