@@ -1,5 +1,6 @@
 """Everything a newcomer gets wrong, looked at one by one, each with its remedy."""
 
+import datetime as dt
 import os
 import shutil
 import stat
@@ -78,6 +79,18 @@ def _business(settings: Settings) -> str:
     if in_force.exists() and in_force.read_bytes() != settings.hotline_file.read_bytes():
         return f"{hotline.hotline.number}, changed since it was put in force"
     return f"{hotline.hotline.number}, {len(hotline.agents)} agents"
+
+
+def _holidays(settings: Settings) -> str:
+    """China's holidays are made known year by year; a year without its notice has ordinary weeks only."""
+    hotline = load_hotline(settings.checked_hotline_file)
+    today = dt.datetime.now(hotline.zone).date()
+    if not hotline.calendar.days.knows(today):
+        raise Unwell(
+            f"The public holidays of {today.year} are not known.",
+            "pip install --upgrade chinesecalendar, or write them into calendar.exceptions",
+        )
+    return "known" if hotline.calendar.holidays == "cn" else "none"
 
 
 def _prompts(settings: Settings) -> str:
@@ -175,6 +188,7 @@ _CHECKS: dict[str, Callable[[Settings], str]] = {
     "Asterisk": _asterisk,
     "test phones, offline voice": _phones,
     "business file": _business,
+    "holidays": _holidays,
     "prompts": _prompts,
     "speech model": _model,
     "secrets": _secrets,

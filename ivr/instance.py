@@ -104,6 +104,14 @@ class Instance(BaseModel):
             instance._write(paths.instance_file)
         return instance
 
+    def with_new_pin(self, paths: StatePaths, work_number: str) -> "Instance":
+        """The instance with another PIN for an agent; raises InstanceError when there is no such agent."""
+        if work_number not in self.agent_pins:
+            raise InstanceError(f"There is no agent {work_number}.", "see `ivr agents`")
+        instance = self.model_copy(update={"agent_pins": self.agent_pins | {work_number: _pin()}})
+        instance._write(paths.instance_file)
+        return instance
+
     def require_free_ports(self) -> None:
         """Raise PortTaken naming the first port that another program holds."""
         for field, host, port, kind in (

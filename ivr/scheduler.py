@@ -7,13 +7,17 @@ from collections.abc import Callable
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from ivr.cases.desk import CaseDesk
+from ivr.customers.book import BookKeeper
 from ivr.errors import IvrError
 from ivr.service import reload
 from ivr.settings import Settings
+from ivr.telephony.callback_line import open_dialler
 
 log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 2
+_DIALLER_SECONDS = 1
 
 
 class HotlineWatch:
@@ -53,6 +57,13 @@ def run(settings: Settings, stop: threading.Event) -> None:
     scheduler = BackgroundScheduler(timezone="UTC", job_defaults={"misfire_grace_time": 60, "coalesce": True})
     watch = HotlineWatch(settings)
     scheduler.add_job(watch.look, "interval", seconds=_LOOK_SECONDS, id="business file", max_instances=1)
+    book = BookKeeper(settings)
+    scheduler.add_job(book.look, "interval", seconds=_LOOK_SECONDS, id="callers' book", max_instances=1)
+    cases = CaseDesk(settings, stop=stop)
+    for name, look in {"cases": cases.look, "e-mail": cases.send_mail, "web hook": cases.post}.items():
+        scheduler.add_job(look, "interval", seconds=_LOOK_SECONDS, id=name, max_instances=1)
+    dialler = open_dialler(settings)
+    scheduler.add_job(dialler.tick, "interval", seconds=_DIALLER_SECONDS, id="callbacks", max_instances=9)
     scheduler.start()
     log.info("Scheduler %d is up.", os.getpid())
     stop.wait()

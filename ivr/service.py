@@ -18,7 +18,7 @@ from ivr.speech.prompts import PromptStore
 from ivr.store.migrate import migrate_store
 from ivr.store.session import open_store
 from ivr.supervise import Supervisor, wait_until
-from ivr.telephony import runtime
+from ivr.telephony import duty, runtime
 from ivr.telephony.render import render
 from ivr.web.auth import FIRST_LOGIN, ensure_first_user
 
@@ -112,6 +112,7 @@ def start(settings: Settings, say: Progress) -> Prepared:
     with ExitStack() as undo:
         undo.callback(supervisor.stop)  # whatever stops the waiting, Ctrl-C too, leaves nothing half up
         runtime.wait_until_booted(conf, seconds=60, runtime_dir=settings.runtime_dir)
+        duty.put_right(settings.paths, prepared.instance, prepared.hotline)
         wait_until(lambda: _listens(LOOPBACK, prepared.instance.agi), 60, "The call flows (agi)")
         wait_until(lambda: _healthy(prepared.instance), 60, "The web page")
         undo.pop_all()
@@ -130,6 +131,7 @@ def reload(settings: Settings) -> list[str]:
     render(hotline, instance, settings.paths, runtime.runtime_folders(settings.runtime_dir))
     for command in _RELOADS:
         runtime.rx(settings.paths.asterisk_conf, command, runtime_dir=settings.runtime_dir)
+    duty.put_right(settings.paths, instance, hotline)
     return warnings
 
 

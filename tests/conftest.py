@@ -4,11 +4,16 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from ivr.settings import ROOT, Settings, StatePaths
 
 IN_CI = os.environ.get("CI") == "true"
+
+# A busy machine is no fault of a rule's: nothing is held against a clock.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,13 +1,14 @@
 """From the journal on disk to the tables: every line once, resumable after a kill at any point.
 
-A batch of lines, the positions they bring each file to, and the calls they change are one short transaction.
+A batch of lines, the positions they bring each file to, the calls they change and what else follows the journal
+(callbacks, cases) are one short transaction.
 Asterisk writes QUEUESTART to queue_log when it starts: a call that began before and has no end was cut off, and
 is closed at the last thing known of it.
 """
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -17,8 +18,9 @@ from sqlalchemy.orm import Session
 
 from ivr.calls.events import Event, Found
 from ivr.calls.journal_files import FILES, JournalFile, identities, journal_files
-from ivr.calls.projection import PER_TRANSACTION, Projection
+from ivr.calls.projection import PER_TRANSACTION, Projection, events_after
 from ivr.settings import StatePaths
+from ivr.store.followup import Message, Rating, WrapUpNote
 from ivr.store.migrate import migrate_store
 from ivr.store.models import Call, JournalEvent, JournalPosition
 from ivr.store.session import Store, StoreUnavailable
@@ -27,6 +29,12 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.3
 RETRY_SECONDS = 1.0
+
+Follower = Callable[[Session, list[Event]], None]
+"""Another projection of the journal: given events that are stored, after their calls are; the same ones again
+change nothing."""
+_EVENTS_AT_ONCE = 2000
+_OF_A_CALL = (Call.id, Message.call_id, Rating.call_id, WrapUpNote.call_id)
 
 
 def _utc_now() -> datetime:
@@ -47,8 +55,15 @@ class _Piece:
 class Ingestor:
     """Reads the journal into the store. Two at once do no harm: each batch is taken by one of them."""
 
-    def __init__(self, paths: StatePaths, store: Store, now: Callable[[], datetime] = _utc_now) -> None:
+    def __init__(
+        self,
+        paths: StatePaths,
+        store: Store,
+        now: Callable[[], datetime] = _utc_now,
+        followers: Sequence[Follower] = (),
+    ) -> None:
         self._paths = paths
+        self._followers = followers
         self._store = store
         self._projection = Projection(paths.recordings, now)
         self._nothing_new: object = None
@@ -121,7 +136,17 @@ class Ingestor:
             self._store.lock(session, "ingest")
             events = [event for piece in pieces for event in _keep(session, piece)]
             self._projection.update(session, events)
+            self._follow(session, events)
         return len(events), True
+
+    def _follow(self, session: Session, events: list[Event]) -> None:
+        for follow in self._followers:
+            try:
+                with session.begin_nested():
+                    follow(session, events)
+            except (ValueError, KeyError, TypeError, IndexError, AssertionError) as error:
+                # What follows the journal must not keep calls out of the record; a rebuild makes up for it.
+                log.error("%s does not understand the journal (%s).", follow.__module__, type(error).__name__)
 
     def _offsets(self) -> dict[tuple[str, str], int]:
         with self._store.read() as session:
@@ -141,14 +166,28 @@ class Ingestor:
     def _project_all(self) -> None:
         with self._store.read() as session:
             ids = set(session.scalars(select(JournalEvent.call_id).distinct())) - {None}
-            stale = sorted(set(session.scalars(select(Call.id))) - ids)
+            stale = {key: sorted(set(session.scalars(select(key))) - ids) for key in _OF_A_CALL}
         for some in _portions(sorted(one for one in ids if one)):
             with self._store.write() as session:
                 self._store.lock(session, "ingest")
                 self._projection.project(session, some)
-        for some in _portions(stale):
+        for key, gone in stale.items():
+            for some in _portions(gone):
+                with self._store.write() as session:
+                    session.execute(delete(key.class_).where(key.in_(some)))
+        self._follow_all()
+
+    def _follow_all(self) -> None:
+        """Once more from the journal's beginning, in order of time."""
+        last: tuple[datetime, str, str] | None = None
+        while self._followers:
             with self._store.write() as session:
-                session.execute(delete(Call).where(Call.id.in_(some)))
+                self._store.lock(session, "ingest")
+                rows = events_after(session, last, _EVENTS_AT_ONCE)
+                if not rows:
+                    return
+                self._follow(session, [event for _, event in rows])
+            last = rows[-1][0]
 
 
 def _portions(ids: list[str]) -> Iterator[list[str]]:

@@ -1,19 +1,21 @@
-"""Which calls an event concerns, and writing their records, legs and due transcripts."""
+"""Which calls an event concerns, and writing their records, what they leave behind, legs and due transcripts."""
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import or_, select
+from sqlalchemy import delete, or_, select, tuple_
 from sqlalchemy.orm import Session
 
+from ivr.calls.aftermath import aftermath
 from ivr.calls.events import Event
-from ivr.calls.project import CallFacts, project
+from ivr.calls.project import CallFacts, callback_of, in_order, project
 from ivr.calls.recordings import RecordingUnreadable, WavFacts, find_recordings, mend, resolve, wav_facts
+from ivr.store.followup import Message, Rating, WrapUpNote
 from ivr.store.models import Call, JournalEvent, Leg, LegRole, Transcript, leg_id
 from ivr.store.session import Store
 
@@ -55,6 +57,7 @@ class Projection:
         session.flush()
         calls = _calls_of(session, ids)
         by_call = _events_of(session, calls)
+        _unite(session, by_call)
         starts = session.scalars(
             select(JournalEvent.at).where(JournalEvent.kind == RESTARTED, JournalEvent.source == "queue_log")
         )
@@ -88,14 +91,18 @@ class Projection:
             del self._waiting[call_id]
 
     def _write(self, session: Session, events: list[Event], call_id: str, last_start: datetime | None) -> None:
-        facts = project(call_id, events)
+        called_back = _called_back(session, events)
+        facts = project(call_id, events, called_back=called_back)
         if facts is None:
+            session.execute(delete(Call).where(Call.id == call_id))
             return
         if facts.ended_at is None and last_start is not None and last_start > facts.started_at:
-            facts = project(call_id, events, cut_off=self._heard_until(session, facts)) or facts
+            until = self._heard_until(session, facts)
+            facts = project(call_id, events, cut_off=until, called_back=called_back) or facts
         values = asdict(facts)
         del values["recordings"]
         session.merge(Call(**values))
+        _write_aftermath(session, call_id, events)
         self._waiting.pop(call_id, None)
         if facts.ended_at is None:
             return
@@ -133,9 +140,62 @@ class Projection:
         return found
 
 
+Place = tuple[datetime, str, str]
+"""Where an event stands in the journal as a whole: its moment, file and position."""
+
+
+def events_after(session: Session, place: Place | None, limit: int) -> list[tuple[Place, Event]]:
+    """Events with a moment, in order of time, from after `place` on."""
+    order = (JournalEvent.at, JournalEvent.source, JournalEvent.position)
+    asked = select(JournalEvent).where(JournalEvent.at.is_not(None))
+    if place is not None:
+        asked = asked.where(tuple_(*order) > tuple_(*place))
+    rows = session.scalars(asked.order_by(*order).limit(limit))
+    return [((row.at, row.source, row.position), _event(row)) for row in rows if row.at]
+
+
 def events_of(session: Session, call_id: str) -> list[Event]:
     """Everything the journal holds of a call, in order of time."""
     return _events_of(session, [call_id])[call_id]
+
+
+def _unite(session: Session, by_call: Mapping[str, Sequence[Event]]) -> None:
+    """Remove records of what has turned out to be a channel of another call (queue_log may be read before CEL)."""
+    parts = {
+        str(e.channel_id) for call_id, events in by_call.items() for e in events if e.channel_id not in (None, call_id)
+    }
+    if parts:
+        session.execute(delete(Call).where(Call.id.in_(parts)))
+
+
+def _called_back(session: Session, events: Sequence[Event]) -> CallFacts | None:
+    """The record of the call that these events of another one call back."""
+    origin = callback_of(events)
+    if origin is None or any(event.call_id == origin for event in events):
+        return None
+    asked = events_of(session, origin)
+    facts = project(origin, asked, called_back=_called_back(session, asked))
+    numbers = [str(e.data["number"]) for e in asked if e.kind == "callback.requested" and e.data.get("number")]
+    if facts is not None and numbers:
+        return replace(facts, caller=numbers[-1])
+    return facts and replace(facts, caller=facts.called if facts.direction == "outbound" else facts.caller)
+
+
+def _write_aftermath(session: Session, call_id: str, events: Sequence[Event]) -> None:
+    """Write the message, rating and notes that a call left; what is told no more goes."""
+    left = aftermath(call_id, in_order(events))
+    rows: list[Message | Rating | WrapUpNote] = [WrapUpNote(**asdict(note)) for note in left.notes]
+    rows += [Message(**asdict(left.message))] if left.message else []
+    rows += [Rating(**asdict(left.rating))] if left.rating else []
+    session.execute(
+        delete(WrapUpNote).where(WrapUpNote.call_id == call_id, WrapUpNote.agent.not_in([n.agent for n in left.notes]))
+    )
+    if left.message is None:
+        session.execute(delete(Message).where(Message.call_id == call_id))
+    if left.rating is None:
+        session.execute(delete(Rating).where(Rating.call_id == call_id))
+    for row in rows:
+        session.merge(row)
 
 
 def _calls_of(session: Session, ids: Collection[str]) -> list[str]:
@@ -176,6 +236,6 @@ def _write_legs(session: Session, facts: CallFacts, found: dict[LegRole, tuple[s
         own = leg_id(facts.id, role)
         session.merge(Leg(id=own, call_id=facts.id, role=role, recording=relative, seconds=seconds))
         # Before an agent answers, the agent's side holds the hotline's own voice: nothing to transcribe.
-        due = role == "caller" or facts.answered_at is not None
+        due = role != "agent" or facts.answered_at is not None
         if due and session.get(Transcript, own) is None:
             session.add(Transcript(leg_id=own, words=[]))

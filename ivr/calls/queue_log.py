@@ -1,12 +1,13 @@
 """Asterisk's queue_log: `epoch|callid|queue|agent|event|data…`, one event a line.
 
-`callid` is the unique id of the caller's channel, `agent` the work number. Source: Asterisk's documentation,
-"Queue Logs".
+`callid` is the unique id of the caller's channel, or who changed the queue's members; `agent` the work number.
+Source: Asterisk's documentation, "Queue Logs".
 """
 
 from ivr.calls.events import Event, Found, decode, moment, read_lines, unreadable
 
 _ABSENT = ("", "NONE")
+_NO_CALL = (*_ABSENT, "MANAGER", "REALTIME")
 
 
 def read_queue_log(data: bytes) -> tuple[list[Found], int]:
@@ -21,7 +22,7 @@ def parse_queue_line(raw: bytes) -> Event:
     if at is None or len(rest) < 4 or not rest[3]:
         return unreadable("queue_log", raw)
     call_id, queue, agent, kind, *args = rest
-    channel = None if call_id in _ABSENT else call_id
+    channel = None if call_id in _NO_CALL else call_id
     data = {
         "queue": None if queue in _ABSENT else queue,
         "agent": None if agent in _ABSENT else agent,

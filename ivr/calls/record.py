@@ -2,16 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, Text, and_, cast, func, or_, select
 from sqlalchemy.orm import Session
 
 from ivr.errors import IvrError
+from ivr.store.followup import Callback, Message, Rating, WrapUpNote
 from ivr.store.models import (
-    ROLES,
     Call,
     Direction,
     HungUpBy,
@@ -25,6 +25,7 @@ from ivr.store.models import (
 )
 
 MAX_PER_PAGE = 500
+_LEG_ORDER: tuple[LegRole, ...] = ("caller", "agent", "message")
 Item = TypeVar("Item")
 
 
@@ -71,6 +72,54 @@ class ScoreRecord:
 
 
 @dataclass(frozen=True)
+class MessageRecord:
+    """What the caller left (S12): for which queue, the number to call, when, and how long it is in seconds."""
+
+    queue: str
+    number: str
+    seconds: float
+    left_at: datetime
+
+    def to_json(self) -> dict[str, Any]:
+        at = self.left_at.isoformat()
+        return {"queue": self.queue, "number": self.number, "seconds": self.seconds, "left_at": at}
+
+
+@dataclass(frozen=True)
+class NoteRecord:
+    """What an agent noted within wrap-up (S14)."""
+
+    agent: str
+    disposition: str
+    text: str
+    written_at: datetime
+
+    def to_json(self) -> dict[str, Any]:
+        at = self.written_at.isoformat()
+        return {"agent": self.agent, "disposition": self.disposition, "text": self.text, "written_at": at}
+
+
+@dataclass(frozen=True)
+class CallbackRecord:
+    """The callback that this call asked for (S10); `call_id` is the call in which the customer answered."""
+
+    number: str
+    state: str
+    attempts: int
+    last_result: str | None
+    call_id: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "number": self.number,
+            "state": self.state,
+            "attempts": self.attempts,
+            "last_result": self.last_result,
+            "call_id": self.call_id,
+        }
+
+
+@dataclass(frozen=True)
 class CallRecord:
     """A call as the journal tells it, with what was heard and how it was judged; `outcome` None: still running."""
 
@@ -92,6 +141,26 @@ class CallRecord:
     language: str | None = None
     recorded_at: datetime | None = None
     hung_up_by: HungUpBy | None = None
+    customer_id: int | None = None
+    offered: bool = False
+    callback_of: str | None = None
+    hold_seconds: float = 0.0
+    transfers: list[dict[str, Any]] = field(default_factory=list)
+    message: MessageRecord | None = None
+    rating: int | None = None
+    notes: list[NoteRecord] = field(default_factory=list)
+    callback: CallbackRecord | None = None
+
+    @property
+    def number(self) -> str | None:
+        """The number of whoever is not ours: who called, or whom we called."""
+        return self.called if self.direction == "outbound" else self.caller
+
+    @property
+    def agents(self) -> list[str]:
+        """Everybody who spoke with the caller: who answered, then those it was transferred to."""
+        to = [str(one.get("to")) for one in self.transfers if not one.get("returned")]
+        return list(dict.fromkeys(one for one in (self.agent, *to) if one))
 
     @property
     def demonstration(self) -> bool:
@@ -118,6 +187,14 @@ class CallRecord:
             "menu_path": self.menu_path,
             "legs": [leg.to_json() for leg in self.legs],
             "score": self.score.to_json() if self.score else None,
+            "offered": self.offered,
+            "callback_of": self.callback_of,
+            "hold_seconds": self.hold_seconds,
+            "transfers": self.transfers,
+            "message": self.message.to_json() if self.message else None,
+            "rating": self.rating,
+            "notes": [note.to_json() for note in self.notes],
+            "callback": self.callback.to_json() if self.callback else None,
         }
 
 
@@ -152,7 +229,8 @@ def list_calls(
     page: int = 1,
     per_page: int = 50,
 ) -> Page[CallRecord]:
-    """Calls, newest first. `caller` matches a part of the number, `text` what was said on either leg.
+    """Calls, newest first. `caller` matches a part of the number (of a callback: the one that was dialled), `agent`
+    whoever answered or was given the call, `text` what was said on any leg.
 
     `outcome` may be "running". `since` is inclusive, `until` exclusive. A page out of range is empty.
     """
@@ -188,9 +266,12 @@ def _conditions(
 ) -> list[ColumnElement[bool]]:
     wanted: list[ColumnElement[bool]] = []
     if caller:
-        wanted.append(Call.caller.contains(_plain(caller), autoescape=True))
+        part = _plain(caller)
+        dialled = and_(Call.direction == "outbound", Call.called.contains(part, autoescape=True))
+        wanted.append(or_(Call.caller.contains(part, autoescape=True), dialled))
     if agent:
-        wanted.append(Call.agent == _plain(agent))
+        given = cast(Call.transfers, Text).contains(f'"to": "{_plain(agent)}"', autoescape=True)
+        wanted.append(or_(Call.agent == _plain(agent), given))
     if queue:
         wanted.append(Call.queue == _plain(queue))
     if outcome == "running":
@@ -217,7 +298,38 @@ def _records(session: Session, calls: Sequence[Call]) -> list[CallRecord]:
     ids = [call.id for call in calls]
     legs = _legs(session, ids)
     scores = {row.call_id: row for row in session.scalars(select(Score).where(Score.call_id.in_(ids)))}
-    return [_record(call, legs[call.id], scores.get(call.id)) for call in calls]
+    messages = {row.call_id: row for row in session.scalars(select(Message).where(Message.call_id.in_(ids)))}
+    ratings = {row.call_id: row for row in session.scalars(select(Rating).where(Rating.call_id.in_(ids)))}
+    callbacks = {row.id: row for row in session.scalars(select(Callback).where(Callback.id.in_(ids)))}
+    notes = _notes(session, ids)
+    return [
+        _record(
+            call,
+            legs=legs[call.id],
+            score=_score(scores[call.id]) if call.id in scores else None,
+            message=_message(messages[call.id]) if call.id in messages else None,
+            rating=ratings[call.id].score if call.id in ratings else None,
+            notes=notes[call.id],
+            callback=_callback(callbacks[call.id]) if call.id in callbacks else None,
+        )
+        for call in calls
+    ]
+
+
+def _notes(session: Session, ids: Sequence[str]) -> dict[str, list[NoteRecord]]:
+    asked = select(WrapUpNote).where(WrapUpNote.call_id.in_(ids)).order_by(WrapUpNote.written_at, WrapUpNote.agent)
+    found: dict[str, list[NoteRecord]] = defaultdict(list)
+    for row in session.scalars(asked):
+        found[row.call_id].append(NoteRecord(row.agent, row.disposition, row.text, row.written_at))
+    return found
+
+
+def _message(row: Message) -> MessageRecord:
+    return MessageRecord(row.queue, row.number, row.seconds, row.left_at)
+
+
+def _callback(row: Callback) -> CallbackRecord:
+    return CallbackRecord(row.number, row.state, row.attempts, row.last_result, row.answered_call_id)
 
 
 def _legs(session: Session, ids: Iterable[str]) -> dict[str, list[LegRecord]]:
@@ -228,7 +340,7 @@ def _legs(session: Session, ids: Iterable[str]) -> dict[str, list[LegRecord]]:
     for row in rows:
         found[row.Leg.call_id].append(_leg(row.Leg, row.Transcript))
     for legs in found.values():
-        legs.sort(key=lambda leg: ROLES.index(leg.role))
+        legs.sort(key=lambda leg: _LEG_ORDER.index(leg.role))
     return found
 
 
@@ -247,27 +359,10 @@ def _leg(leg: Leg, transcript: Transcript | None) -> LegRecord:
     )
 
 
-def _record(call: Call, legs: list[LegRecord], score: Score | None) -> CallRecord:
-    return CallRecord(
-        id=call.id,
-        direction=call.direction,
-        caller=call.caller,
-        started_at=call.started_at,
-        answered_at=call.answered_at,
-        ended_at=call.ended_at,
-        outcome=call.outcome,
-        queue=call.queue,
-        agent=call.agent,
-        wait_seconds=call.wait_seconds,
-        talk_seconds=call.talk_seconds,
-        menu_path=call.menu_path,
-        legs=legs,
-        score=_score(score) if score else None,
-        called=call.called,
-        language=call.language,
-        recorded_at=call.recorded_at,
-        hung_up_by=call.hung_up_by,
-    )
+def _record(call: Call, **beside: Any) -> CallRecord:
+    """The row with what stands `beside` it in other tables."""
+    own = {one.name: getattr(call, one.name) for one in fields(CallRecord) if one.name not in beside}
+    return CallRecord(**own, **beside)
 
 
 def _score(row: Score) -> ScoreRecord:

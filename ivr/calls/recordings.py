@@ -60,11 +60,12 @@ def resolve(recordings: Path, relative: str) -> Path:
 def find_recordings(recordings: Path, call_id: str, told: dict[LegRole, str], start: datetime) -> dict[LegRole, str]:
     """The legs' files that exist, relative to the folder: where the journal says, else where the house rule puts them.
 
-    The rule is YYYY/MM/DD/<call id>-<role>.wav, the day of the call's start, whatever zone Asterisk counts in.
+    The rule is YYYY/MM/DD/<call id>-<role>.wav, the day of the call's start, whatever zone Asterisk counts in. A
+    message is one that the journal tells of: what a caller began and gave up lies there too.
     """
     found: dict[LegRole, str] = {}
     days = [start + timedelta(days=shift) for shift in (0, 1, -1)]
-    for role in ROLES:
+    for role in (*ROLES, *(role for role in told if role not in ROLES)):
         usual = [f"{day:%Y/%m/%d}/{call_id}-{role}.wav" for day in days]
         for relative in [told[role]] if role in told else usual:
             try:

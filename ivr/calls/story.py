@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from ivr.calls.events import Event
 from ivr.calls.projection import events_of
-from ivr.calls.record import CallRecord, get_call
+from ivr.calls.record import CallRecord, LegRecord, get_call
 from ivr.calls.story_words import MESSAGES, PROMPTS, StoryLanguage
 from ivr.calls.talk import work_number
 from ivr.store.models import spoken_text
@@ -20,9 +20,9 @@ Who = Literal["caller", "hotline", "agent", "system"]
 PAUSE_SECONDS = 0.8
 """A silence longer than this ends an utterance."""
 
-_PIECES = ("num_", "digit_", "unit_", "work_number")
-"""Prompts that are parts of a spoken number: telling them one by one tells nothing."""
-_FAMILIES = ("menu", "wait", "silent", "bad_line")
+_PIECES = ("num_", "digit_", "unit_", "work_number", "opens_at", "day_", "weekday_", "daypart_", "time_", "surname_")
+"""Prompts that are parts of a spoken number, time or name: telling them one by one tells nothing."""
+_FAMILIES = ("menu", "wait", "silent", "bad_line", "message", "rating", "callback", "closed", "choice")
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,46 @@ _Line = tuple[StoryLine, str | None]
 """A line; and the prompt's name when it is a prompt, for joining it with its neighbours."""
 
 
+_Told = tuple[Who, str, Mapping[str, Any]]
+"""Who did what: the message, and its facts."""
+
+_LET_GO = ("callback", "message", "closed", "timed_out", "blocked", "silent")
+"""Outcomes of calls that the hotline itself ends, with a goodbye."""
+
+_MARKS = (("key", "key_customer"), ("elder", "elder"))
+_BY_AGENT: dict[str, Who] = {
+    "HOLD": "agent",
+    "UNHOLD": "agent",
+    "CONSULT": "agent",
+    "TRANSFER_RETURNED": "system",
+    "CUT_OFF": "system",
+}
+_TOLD_BY_FLOW: dict[str, tuple[Who, str]] = {
+    "menu.wrong_key": ("caller", "wrong_key"),
+    "menu.silent": ("caller", "silent"),
+    "line.silent": ("caller", "line_silent"),
+    "caller.blocked": ("system", "blocked"),
+    "notice.played": ("hotline", "notice"),
+    "callback.requested": ("caller", "asks_back"),
+    "callback.cancelled": ("system", "callback_cancelled"),
+    "callback.gave_up": ("system", "callback_gave_up"),
+    "message.left": ("caller", "message"),
+    "message.discarded": ("system", "message_discarded"),
+    "rating.given": ("caller", "rates"),
+    "rating.skipped": ("caller", "rates_not"),
+    "case.taken": ("agent", "case_taken"),
+    "case.closed": ("agent", "case_closed"),
+    "flow.failed": ("system", "flow_failed"),
+}
+
+
+class _Facts(dict[str, Any]):
+    """Facts of which one may be missing: a story is told all the same."""
+
+    def __missing__(self, key: str) -> str:
+        return "?"
+
+
 class _Teller:
     def __init__(self, record: CallRecord, language: StoryLanguage, labels: Mapping[str, str]) -> None:
         self._record = record
@@ -105,12 +145,23 @@ class _Teller:
     def said(self) -> Iterator[_Line]:
         start = self._record.recorded_at or self._record.started_at
         for leg in self._record.legs:
+            who: Who = "agent" if leg.role == "agent" else "caller"
+            began = self._message_began(leg) if leg.role == "message" else start
             for utterance in utterances(leg.words):
-                at = start + timedelta(seconds=utterance.start)
-                yield StoryLine(at, leg.role, f"“{utterance.text}”"), None
+                at = began + timedelta(seconds=utterance.start)
+                yield StoryLine(at, who, f"“{utterance.text}”"), None
+
+    def _message_began(self, leg: LegRecord) -> datetime:
+        message = self._record.message
+        if message is None:
+            return self._record.started_at
+        return message.left_at - timedelta(seconds=message.seconds or leg.seconds or 0.0)
 
     def answered(self) -> Iterator[_Line]:
         if self._record.answered_at is not None:
+            if self._record.callback_of:
+                yield StoryLine(self._record.answered_at, "caller", self._text("answers_back")), None
+                return
             text = self._text("answers", agent=self._record.agent or self._record.called or "")
             yield StoryLine(self._record.answered_at, "agent", text), None
 
@@ -120,7 +171,8 @@ class _Teller:
             return
         by = record.hung_up_by or "system"
         if record.outcome != "abandoned" or by != "caller":  # an abandon has been told as such
-            yield StoryLine(record.ended_at, by, self._text("cut_off" if by == "system" else "hangs_up")), None
+            let_go = "lets_go" if record.outcome in _LET_GO else "cut_off"
+            yield StoryLine(record.ended_at, by, self._text(let_go if by == "system" else "hangs_up")), None
         if record.demonstration:
             yield StoryLine(record.ended_at, "system", self._text("demonstration")), None
 
@@ -138,54 +190,84 @@ class _Teller:
 
     # ---- one event -------------------------------------------------------------------------------------
 
-    def _cel(self, event: Event) -> tuple[Who, str, dict[str, Any]] | None:
-        own = event.channel_id == self._record.id
-        if event.kind == "CHAN_START" and own:
-            caller = self._record.caller or self._messages["withheld"]
-            return "caller", "calls", {"caller": caller, "called": self._record.called or ""}
-        if event.kind == "CHAN_START" and (agent := work_number(str(event.data.get("channel", "")))):
-            return "system", "rings", {"agent": agent}
-        if event.kind == "RECORDING":
-            return "system", "recording", {}
+    def _cel(self, event: Event) -> _Told | None:
         extra = event.data.get("extra", {})
+        text = str(extra.get("extra", ""))
+        if event.kind == "CHAN_START":
+            return self._rings(event)
+        if event.kind in ("RECORDING", "CALLBACK_PLACE", "CALLBACK_DIALLED"):
+            message = {"RECORDING": "recording", "CALLBACK_PLACE": "place", "CALLBACK_DIALLED": "calls_back"}
+            return "system", message[event.kind], {"called": self._record.called or ""}
+        if event.kind == "CALLBACK_RESULT":
+            result = text.rpartition("/")[2]
+            known = f"callback_{result}" in self._messages
+            return "system", f"callback_{result}" if known else "callback_failed", {"result": result}
         if event.kind == "WORK_NUMBER":
-            return "hotline", "work_number", {"agent": extra.get("extra", "")}
-        if event.kind == "BLINDTRANSFER":
-            return "agent", "transfers", {"to": extra.get("extension", "")}
+            return "hotline", "work_number", {"agent": text}
+        if event.kind in _BY_AGENT:
+            # CONSULT tells <agent>><to>, the others tell the agent alone.
+            agent, _, to = text.partition(">")
+            deed = "cut_off_by_us" if event.kind == "CUT_OFF" else event.kind.lower()
+            return _BY_AGENT[event.kind], deed, {"agent": agent, "to": self._labels.get(to, to)}
+        if event.kind in ("BLINDTRANSFER", "ATTENDEDTRANSFER"):
+            return "agent", "transfers" if event.kind == "BLINDTRANSFER" else "hands_over", self._transfer(event)
         return None
 
-    def _queue(self, event: Event) -> tuple[Who, str, dict[str, Any]] | None:
+    def _rings(self, event: Event) -> _Told | None:
+        if event.channel_id == self._record.id:
+            if self._record.callback_of:
+                return None
+            caller = self._record.caller or self._messages["withheld"]
+            return "caller", "calls", {"caller": caller, "called": self._record.called or ""}
+        agent = work_number(str(event.data.get("channel", "")))
+        # A consultation's Local channel is no phone.
+        return ("system", "rings", {"agent": agent}) if agent and "Local/" not in event.data["channel"] else None
+
+    def _transfer(self, event: Event) -> dict[str, Any]:
+        at = event.at.isoformat() if event.at else None
+        known = next((one for one in self._record.transfers if one.get("at") == at), None)
+        to = str(known["to"] if known else event.data.get("extra", {}).get("extension", ""))
+        return {"to": self._labels.get(to, to)}
+
+    def _queue(self, event: Event) -> _Told | None:
         queue = str(event.data.get("queue") or "")
         queue = self._labels.get(queue, queue)
         if event.kind == "ENTERQUEUE":
-            return "system", "joins", {"queue": queue}
+            return "system", "joins" if not self._record.callback_of else "place_joins", {"queue": queue}
         if event.kind == "RINGNOANSWER":
             return "system", "no_answer", {"agent": event.data.get("agent") or ""}
         if event.kind in ("EXITWITHTIMEOUT", "EXITEMPTY"):
             return "system", "exit", {"queue": queue}
+        if event.kind == "EXITWITHKEY":
+            return "caller", "key_in_line", {}
         # A line that went dead while queued is an abandon too, but nobody hung up.
         if event.kind == "ABANDON" and self._record.hung_up_by == "caller":
             return "caller", "abandons", {}
         return None
 
-    def _flow(self, event: Event) -> tuple[Who, str, dict[str, Any]] | None:
+    def _flow(self, event: Event) -> _Told | None:
         data = event.data
         if event.kind == "menu.key":
             message = "key" if data.get("label") else "key_alone"
             return "caller", message, {"key": data.get("key"), "label": data.get("label")}
-        if event.kind == "menu.wrong_key":
-            return "caller", "wrong_key", {"key": data.get("key")}
-        if event.kind == "menu.silent":
-            return "caller", "silent", {}
         if event.kind == "wait.told":
             seconds, facts = data.get("seconds"), {"position": data.get("position")}
             if isinstance(seconds, int | float):
                 return "hotline", "wait_seconds", {**facts, "seconds": round(seconds)}
             return "hotline", "wait", facts
-        if event.kind == "message.left":
-            return "caller", "message", {}
-        if event.kind == "flow.failed":
-            return "system", "flow_failed", {"flow": data.get("flow", "")}
+        if event.kind == "wait.choice":
+            choice = f"choice_{data.get('choice')}"
+            return ("caller", choice, {}) if choice in self._messages else None
+        if event.kind == "caller.known":
+            marks = [self._messages[message] for fact, message in _MARKS if data.get(fact)]
+            return ("system", "known", {"marks": "、".join(marks)}) if marks else None
+        if event.kind == "wrap_up.noted":
+            disposition = str(data.get("disposition") or "")
+            text = self._labels.get(disposition, disposition)
+            return "agent", "noted", {"agent": data.get("agent", ""), "disposition": text, "text": data.get("text", "")}
+        if event.kind in _TOLD_BY_FLOW:
+            who, message = _TOLD_BY_FLOW[event.kind]
+            return who, message, _Facts(data)
         return None
 
     def _prompt_name(self, prompt: str) -> str | None:
@@ -195,7 +277,7 @@ class _Teller:
         return self._prompts.get(prompt) or self._prompts.get(family) or prompt
 
     def _text(self, message: str, **facts: Any) -> str:
-        return self._messages[message].format_map(facts)
+        return self._messages[message].format_map(_Facts(facts))
 
 
 def _began(event: Event, otherwise: datetime) -> datetime:

@@ -1,53 +1,89 @@
-"""How long talks last, from the end of Asterisk's queue_log: what an expected wait is reckoned with."""
+"""How long callers keep agents, from the end of Asterisk's queue_log: what an expected wait is reckoned with."""
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ivr.calls.queue_log import read_queue_log
 
 _TAIL = 64 * 1024
 """Bytes at the end of the file that are looked at: some hundred calls."""
-_TALKS = 30
+TALKS = 30
 """The latest talks of a queue that count."""
+WAITS = 60
+"""The latest waits that tell how patient callers are."""
 _ENOUGH = 3
 """Fewer talks than these say nothing about the next one."""
 _KEPT_SECONDS = 30.0
 
-_COMPLETED = ("COMPLETEAGENT", "COMPLETECALLER")
+
+@dataclass
+class History:
+    """A queue's latest calls. `talks`: seconds of ring and talk; `waits`: seconds waited, and whether given up."""
+
+    talks: deque[float] = field(default_factory=lambda: deque(maxlen=TALKS))
+    waits: deque[tuple[float, bool]] = field(default_factory=lambda: deque(maxlen=WAITS))
+
+    @property
+    def pace(self) -> float | None:
+        """Seconds a caller keeps an agent; None when too few talks have been."""
+        return sum(self.talks) / len(self.talks) if len(self.talks) >= _ENOUGH else None
+
+    @property
+    def patience(self) -> float | None:
+        """Seconds of waiting for each caller who gave up: how long callers wait on average; None when nobody has."""
+        given_up = sum(gone for _, gone in self.waits)
+        return sum(seconds for seconds, _ in self.waits) / given_up if given_up >= _ENOUGH else None
 
 
-def mean_talk_seconds(lines: bytes) -> dict[str, float]:
-    """Mean seconds of the latest talks per queue, for queues with enough of them."""
-    talks: dict[str, list[int]] = {}
+def histories(lines: bytes) -> dict[str, History]:
+    """The latest calls of each queue in a queue_log."""
+    found: dict[str, History] = {}
+    rang: dict[str | None, float] = {}
     events, _ = read_queue_log(lines)
     for _, event in events:
-        args = event.data.get("args", [])
-        queue = event.data.get("queue")
-        if event.kind in _COMPLETED and queue and len(args) > 1 and args[1].isdigit():
-            talks.setdefault(queue, []).append(int(args[1]))
-    latest = {queue: seconds[-_TALKS:] for queue, seconds in talks.items()}
-    return {queue: sum(seconds) / len(seconds) for queue, seconds in latest.items() if len(seconds) >= _ENOUGH}
+        queue, args = event.data.get("queue"), event.data.get("args", [])
+        if not queue:
+            continue
+        history = found.setdefault(queue, History())
+        match event.kind, [float(arg) if arg.isdecimal() else None for arg in args]:
+            case "CONNECT", [float(waited), _, float(ring), *_]:
+                rang[event.channel_id] = ring
+                history.waits.append((waited, False))
+            case "COMPLETEAGENT" | "COMPLETECALLER", [_, float(talk), *_]:
+                history.talks.append(rang.pop(event.channel_id, 0.0) + talk)
+            case "ABANDON", [_, _, float(waited), *_]:
+                history.waits.append((waited, True))
+    return found
 
 
 class TalkTimes:
-    """Mean talk seconds per queue, read again at most twice a minute."""
+    """What queues' latest calls tell, read again at most twice a minute."""
 
     def __init__(self, queue_log: Path, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._file = queue_log
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._read_at: float | None = None
-        self._means: dict[str, float] = {}
+        self._histories: dict[str, History] = {}
 
     def __call__(self, queue: str) -> float | None:
-        """Mean talk of a queue in seconds; None when too few have been."""
+        """Ring and talk of a queue's calls in seconds; None when too few have been."""
+        return self._history(queue).pace
+
+    def patience(self, queue: str) -> float | None:
+        """Seconds a queue's callers wait before giving up, on average; None when hardly anybody gives up."""
+        return self._history(queue).patience
+
+    def _history(self, queue: str) -> History:
         with self._lock:
             now = self._monotonic()
             if self._read_at is None or now - self._read_at >= _KEPT_SECONDS:
-                self._read_at, self._means = now, mean_talk_seconds(self._tail())
-            return self._means.get(queue)
+                self._read_at, self._histories = now, histories(self._tail())
+            return self._histories.get(queue, History())
 
     def _tail(self) -> bytes:
         try:

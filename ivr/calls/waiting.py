@@ -1,5 +1,6 @@
 """How long a caller will wait: an honest estimate, or none."""
 
+import math
 from dataclasses import dataclass
 
 
@@ -16,16 +17,21 @@ class Outlook:
     seconds: float | None
 
 
-def expected_wait(ahead: int, free_agents: int, busy_agents: int, mean_talk_seconds: float | None) -> float | None:
+def expected_wait(
+    ahead: int, free_agents: int, busy_agents: int, pace: float | None, patience: float | None = None
+) -> float | None:
     """Seconds until an agent takes a caller with `ahead` callers before them; None when nobody can know.
 
-    Talks end independently, so that with n agents talking one ends every mean/n seconds; this caller's turn
-    comes with the (ahead - free + 1)th end. Without agents, or before the first talk has ended, there is
-    nothing to reckon with.
+    `pace`: seconds a caller keeps an agent (ring, talk, wrap-up). Talks end independently, so that with n agents one
+    comes free every pace/n seconds, and this caller's turn comes with the (ahead - free + 1)th. Each caller ahead gives
+    up after `patience` seconds on average: the sum of 1/(n/pace + k/patience) over the k still ahead (Erlang-A), as the
+    integral that say.conf reckons for each announcement in line. Without agents, or before the first talks have ended,
+    there is nothing to reckon with. benchmarks/waiting compares it with Asterisk's own estimate.
     """
     if free_agents > ahead:
         return 0.0
     agents = free_agents + busy_agents
-    if agents <= 0 or mean_talk_seconds is None or mean_talk_seconds <= 0:
+    if agents <= 0 or pace is None or pace <= 0:
         return None
-    return (ahead - free_agents + 1) * mean_talk_seconds / agents
+    seconds = (ahead - free_agents + 1) * pace / agents
+    return seconds if patience is None or patience <= 0 else patience * math.log1p(seconds / patience)

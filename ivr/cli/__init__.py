@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from ivr.cli import calls, operate, processes, speech, users
+from ivr.cli import agents, callbacks, calls, cases, customers, menu, notice, operate, processes, speech, users
 from ivr.errors import IvrError
 
 app = typer.Typer(
@@ -15,7 +15,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Three Rings (三声): a service hotline, answered within three rings.",
 )
-for part in (operate, calls, speech, users, processes):
+for part in (operate, agents, menu, notice, calls, callbacks, customers, cases, speech, users, processes):
     part.add_to(app)
 
 

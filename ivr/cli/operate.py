@@ -20,8 +20,8 @@ hotline_app = typer.Typer(no_args_is_help=True, help="The business file.")
 
 
 def add_to(app: typer.Typer) -> None:
-    """Register `up`, `down`, `status`, `doctor`, `agents`, `reload`, `demo` and `hotline …`."""
-    for command in (up, down, status, doctor, agents, reload, demo):
+    """Register `up`, `down`, `status`, `doctor`, `reload`, `demo` and `hotline …`."""
+    for command in (up, down, status, doctor, reload, demo):
         app.command()(command)
     app.add_typer(hotline_app, name="hotline")
 
@@ -88,23 +88,6 @@ def doctor(state: State = None, as_json: AsJson = False) -> None:
                 console.print(f"    → {escape(finding.remedy)}")
     if not all(finding.ok for finding in findings):
         raise typer.Exit(1)
-
-
-def agents(state: State = None, as_json: AsJson = False) -> None:
-    """Show the agents' SIP accounts, passwords included."""
-    settings = settings_of(state)
-    instance = Instance.load(settings.paths)
-    names = load_hotline(settings.checked_hotline_file).agents
-    rows = [
-        (number, names[number].name, f"sip:{number}@{instance.host}:{instance.sip}", secret)
-        for number, secret in instance.agent_secrets.items()
-        if number in names
-    ]
-    columns = ("work_number", "name", "sip", "password")
-    if as_json:
-        print_json([dict(zip(columns, row, strict=True)) for row in rows])
-    else:
-        print_table(columns, rows)
 
 
 def reload(state: State = None) -> None:

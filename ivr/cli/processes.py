@@ -33,21 +33,28 @@ def ingest(
     rebuild: bool = typer.Option(False, "--rebuild", help="Make the calls tables again from the journal."),
     once: bool = typer.Option(False, "--once", help="Take what is there, then end."),
 ) -> None:
-    """Project the journal into the database."""
+    """Project the journal into the database, and keep the live board."""
+    from ivr.callbacks.projection import apply as follow_callbacks
     from ivr.calls.ingest import Ingestor
+    from ivr.cases.acts import apply as follow_cases
     from ivr.store.migrate import migrate_store
     from ivr.store.session import open_store
+    from ivr.telephony.watch import Watch
 
     _log()
     settings = settings_of(state)
     store = open_store(settings.store_url)
-    ingestor = Ingestor(settings.paths, store)
+    ingestor = Ingestor(settings.paths, store, followers=(follow_callbacks, follow_cases))
     if rebuild or once:
         migrate_store(store)
         taken = ingestor.rebuild() if rebuild else ingestor.once()
         typer.echo(f"{taken} events")
         return
-    ingestor.run_forever(_stop_on_signal())
+    stop = _stop_on_signal()
+    watch = threading.Thread(target=Watch(settings, store).run_forever, args=(stop,), name="live board", daemon=True)
+    watch.start()
+    ingestor.run_forever(stop)
+    watch.join(timeout=5)
 
 
 def scheduler(state: State = None) -> None:

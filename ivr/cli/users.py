@@ -9,7 +9,7 @@ from sqlalchemy import select
 from ivr.cli.common import AsJson, State, console, print_json, print_table, settings_of
 from ivr.store.models import User
 from ivr.store.session import Store, open_store
-from ivr.web.auth import create_user, set_password
+from ivr.web.auth import create_user, set_password, set_work_number
 
 users_app = typer.Typer(no_args_is_help=True, help="Who may sign in to the page.")
 
@@ -23,11 +23,13 @@ def add_to(app: typer.Typer) -> None:
 def show(state: State = None, as_json: AsJson = False) -> None:
     """List accounts and their roles."""
     with _store(state).read() as session:
-        rows = [(user.login, user.name, user.role) for user in session.scalars(select(User).order_by(User.login))]
+        users = session.scalars(select(User).order_by(User.login)).all()
+    columns = ["login", "name", "role", "work_number"]
+    rows = [(user.login, user.name, user.role, user.work_number) for user in users]
     if as_json:
-        print_json([{"login": login, "name": name, "role": role} for login, name, role in rows])
+        print_json([dict(zip(columns, row, strict=True)) for row in rows])
     else:
-        print_table(["login", "name", "role"], rows)
+        print_table(columns, rows)
 
 
 @users_app.command()
@@ -35,12 +37,24 @@ def add(
     login: Annotated[str, typer.Argument(help="An agent's login is the work number.")],
     role: Annotated[str, typer.Option(help="agent, qa, supervisor or admin")] = "agent",
     name: Annotated[str, typer.Option()] = "",
+    work_number: Annotated[str | None, typer.Option(help="The agent this person is, where the login is not.")] = None,
     state: State = None,
 ) -> None:
     """Add an account; its password is made up and shown once."""
     password = secrets.token_urlsafe(9)
-    create_user(_store(state), login, name, role, password)
+    create_user(_store(state), login, name, role, password, work_number)
     console.print(f"{login} / {password} (shown this once)", markup=False)
+
+
+@users_app.command("work-number")
+def work_number(
+    login: str,
+    number: Annotated[str | None, typer.Argument(help="Nothing: somebody who takes no calls.")] = None,
+    state: State = None,
+) -> None:
+    """Say which agent an account is: its desk page, and the phone a supervisor listens with."""
+    set_work_number(_store(state), login, number)
+    console.print(f"{login}: {number or '—'}", markup=False)
 
 
 @users_app.command()

@@ -19,6 +19,9 @@ FRAME = 160
 _FRAME_SECONDS = 0.02
 _PCMU, _TELEPHONE_EVENT = 0, 101
 _SILENCE = b"\xff" * FRAME
+_HUM = bytes((0xA0, 0x98, 0xA0, 0xB8, 0x20, 0x18, 0x20, 0x38)) * (FRAME // 8)
+"""A tone of 1 kHz at about -12 dB below full scale in µ-law (G.711)."""
+
 _KEY_FRAMES = 5
 """Packets of one key press, 100 ms; the end is sent three times (RFC 4733, 2.5.1.4)."""
 
@@ -41,6 +44,7 @@ class RtpLine:
     _clock: int = field(default_factory=lambda: secrets.randbelow(1 << 31))
     _pressed_at: int = 0
     _source: int = field(default_factory=lambda: secrets.randbelow(1 << 32))
+    _hum_frames: int = 0
 
     @property
     def port(self) -> int:
@@ -54,6 +58,10 @@ class RtpLine:
     def press(self, keys: str) -> None:
         """Press keys one after the other, 100 ms each with 100 ms between."""
         self._keys.extend(keys)
+
+    def hum(self, seconds: float) -> None:
+        """Make a sound as loud as a voice for so long: words that no machine needs to understand."""
+        self._hum_frames = round(seconds / _FRAME_SECONDS)
 
     def hear(self, packet: bytes, sender: tuple[str, int]) -> None:
         """Take one RTP packet; its sender is where ours go to."""
@@ -75,6 +83,8 @@ class RtpLine:
             payload, first = self._pending.popleft()
         else:
             payload, first = b"", False
+        sound = _HUM if self._hum_frames else _SILENCE
+        self._hum_frames = max(0, self._hum_frames - 1)
         kind = _TELEPHONE_EVENT if payload else _PCMU
         header = struct.pack(
             "!BBHII",
@@ -86,7 +96,7 @@ class RtpLine:
         )
         self._sequence += 1
         self._clock += FRAME
-        return header + (payload or _SILENCE)
+        return header + (payload or sound)
 
     def _stamp(self, payload: bytes, first: bool) -> int:
         # All packets of one key carry the time at which it was pressed (RFC 4733, 2.1).

@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
-from ivr.hotline.hours import Hours
+from ivr.hotline.calendar import DayCalendar, read_exception
+from ivr.hotline.hours import Hours, Spans, is_within
 
 Language = Literal["zh-CN", "en"]
 Texts = dict[Language, str]
@@ -20,6 +21,10 @@ Level = Annotated[int, Field(ge=1, le=9)]
 
 PERSON_KEY = "0"
 """The key that reaches a person at every point (S16)."""
+
+
+FAR_DAYS = 60
+"""No opening is looked for beyond so many days."""
 
 
 class Strict(BaseModel):
@@ -146,6 +151,21 @@ class Calendar(Strict):
     exceptions: dict[dt.date, Annotated[str, Field(max_length=100)]] = {}
     """Own days: `closed`, `open`, or hours such as "09:00-12:00"; they count for every queue that is not `always`."""
 
+    @field_validator("exceptions")
+    @classmethod
+    def _readable(cls, value: dict[dt.date, str]) -> dict[dt.date, str]:
+        for text in value.values():
+            try:
+                read_exception(text)
+            except ValueError as error:
+                raise ValueError(f"{error}; or closed, or open") from error
+        return value
+
+    @property
+    def days(self) -> DayCalendar:
+        """Which day is what."""
+        return DayCalendar(self.holidays == "cn", self.exceptions)
+
 
 class Waiting(Strict):
     """S7: what a waiting caller is told and offered."""
@@ -212,10 +232,12 @@ class Notify(Strict):
 
 
 class ServiceLevel(Strict):
-    """S33: at least `percent` of calls answered within `seconds`."""
+    """S33: at least `percent` of calls answered within `seconds`; who gives up before `short_abandon_seconds` has
+    not waited long enough to count."""
 
     percent: Annotated[float, Field(gt=0, le=100)] = 80
     seconds: Annotated[int, Field(gt=0)] = 20
+    short_abandon_seconds: Annotated[int, Field(ge=0, le=60)] = 5
 
 
 class Standards(Strict):
@@ -265,18 +287,43 @@ class Hotline(Strict):
 
     def is_open(self, queue: str, now: dt.datetime) -> bool:
         """Whether a queue itself takes callers at `now`."""
-        return self.queues[queue].hours.is_open(now.astimezone(self.zone))
+        local = now.astimezone(self.zone)
+        return is_within(self._spans(queue, local.date()), local)
 
     def open_queue(self, queue: str, now: dt.datetime) -> str | None:
         """The queue that takes a caller at `now`: itself, else its overflow, else None when all are closed."""
-        seen = set[str]()
-        current: str | None = queue
-        while current is not None and current not in seen:
-            if self.is_open(current, now):
-                return current
-            seen.add(current)
-            current = self.queues[current].overflow
+        return next((name for name in self._chain(queue) if self.is_open(name, now)), None)
+
+    def next_opening(self, queue: str, now: dt.datetime) -> dt.datetime | None:
+        """When a caller for `queue` reaches somebody: `now` where it or an overflow is open; None within FAR_DAYS."""
+        if self.open_queue(queue, now) is not None:
+            return now
+        local = now.astimezone(self.zone)
+        for day in (local.date() + dt.timedelta(days=ahead) for ahead in range(FAR_DAYS)):
+            midnight = dt.datetime.combine(day, dt.time(), self.zone)
+            # Reckoned in wall-clock minutes: a day on which the clocks change keeps its opening time.
+            starts = (
+                midnight + dt.timedelta(minutes=start)
+                for name in self._chain(queue)
+                for start, _ in self._spans(name, day)
+            )
+            later = [start for start in starts if start > local]
+            if later:
+                return min(later)
         return None
+
+    def _spans(self, queue: str, day: dt.date) -> Spans:
+        hours = self.queues[queue].hours
+        return hours.spans[day.weekday()] if hours.always else self.calendar.days.spans(day, hours.spans)
+
+    def _chain(self, queue: str) -> list[str]:
+        """A queue and those that take over from it, one after the other."""
+        chain: list[str] = []
+        current: str | None = queue
+        while current is not None and current not in chain:
+            chain.append(current)
+            current = self.queues[current].overflow
+        return chain
 
     def may_listen(self, supervisor: str, agent: str) -> bool:
         """Whether a supervisor may listen to an agent's calls: own team only (S24)."""

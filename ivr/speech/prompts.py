@@ -2,17 +2,21 @@
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from ivr.calls.notice import PROMPT as NOTICE
+from ivr.calls.notice import NoticeBoard
 from ivr.errors import IvrError
 from ivr.hotline import Hotline
 from ivr.settings import ROOT, StatePaths
 from ivr.speech.audio import FORMATS
+from ivr.speech.matters import matters, pause_texts
+from ivr.speech.surnames import surname_texts
 
 Language = str
 Key = tuple[Language, str]
@@ -83,6 +87,9 @@ class PromptStore:
         self.prompts: dict[Key, Prompt] = {
             (lang, prompt.id): prompt for lang in hotline.languages for prompt in _load(folder, lang, hotline)
         }
+        notice = NoticeBoard.of(paths).read()
+        if notice.on:
+            self.prompts |= notice_prompts(hotline, {str(lang): text for lang, text in notice.texts.items()})
 
     def file(self, prompt_id: str, lang: Language) -> str:
         """Asterisk's sound path, without extension; the default language's where this one has no sound."""
@@ -175,14 +182,19 @@ def _load(folder: Path, lang: Language, hotline: Hotline) -> Iterator[Prompt]:
         ) from error
     except yaml.YAMLError as error:
         raise PromptFileError(f"{path}: not YAML: {' '.join(str(error).split())}.") from error
-    if not isinstance(data, dict) or set(data) - {"prompts", "pieces", "work_number"}:
-        raise PromptFileError(f"{path}: allowed: the fields prompts, pieces, work_number.")
+    if not isinstance(data, dict) or set(data) - {"prompts", "pieces", "work_number", "surname"}:
+        raise PromptFileError(f"{path}: allowed: the fields prompts, pieces, work_number, surname.")
     names = {str(language): name for language, name in hotline.company.name.items()}
     facts = {"company": names.get(lang, ""), "number": hotline.hotline.number}
     for section in ("prompts", "pieces"):
         for name, value in (data.get(section) or {}).items():
             yield Prompt(_id(path, name), lang, _parts(path, name, lang, value, facts), section == "pieces")
     yield from _queue_names(lang, hotline, data.get("prompts") or {})
+    for name, (customer, reading) in surname_texts().items() if "surname" in data else ():
+        parts = _parts(path, "surname", lang, data["surname"], {**facts, "customer": customer})
+        yield Prompt(name, lang, tuple(replace(part, say=(("espeak-ng", reading),)) for part in parts), piece=True)
+    if "work_number" in data:
+        yield from _for_agents(lang, hotline)
     for number in hotline.agents if "work_number" in data else ():
         spoken = number.translate(str.maketrans("0123456789", _WORK_NUMBER_DIGITS.get(lang, "0123456789")))
         filled = {**facts, "work_number": spoken if lang in _WORK_NUMBER_DIGITS else " ".join(number)}
@@ -196,6 +208,24 @@ def _queue_names(lang: Language, hotline: Hotline, written: dict[str, object]) -
         labels = {str(language): label for language, label in queue.label.items()}
         if lang in labels and f"queue_{name}" not in written:
             yield Prompt(f"queue_{name}", lang, (Part(labels[lang], lang),))
+
+
+def notice_prompts(hotline: Hotline, texts: Mapping[Language, str]) -> dict[Key, Prompt]:
+    """The emergency notice (S20) in every language; one without a text hears the first language's."""
+    default: Language = hotline.languages[0]
+    spoken = {str(lang): str(lang) if texts.get(lang) else default for lang in hotline.languages}
+    return {
+        (lang, NOTICE): Prompt(NOTICE, lang, (Part(texts[voice], voice),))
+        for lang, voice in spoken.items()
+        if texts.get(voice)
+    }
+
+
+def _for_agents(lang: Language, hotline: Hotline) -> Iterator[Prompt]:
+    """matter_<menu>_<key>: what the caller has chosen (S8); pause_<key>: a reason for a pause. Words of the file."""
+    texts = [*(matters(hotline) if lang == hotline.languages[0] else []), *pause_texts(hotline, lang)]
+    for name, words in texts:
+        yield Prompt(name, lang, (Part(words, lang),), piece=True)
 
 
 def _id(path: Path, name: object) -> str:

@@ -241,8 +241,9 @@ class Worker:
 
 
 def _windows(claim: Claim) -> list[tuple[float, float]] | None:
-    """What to hear of a leg: the caller's all; the agent's from the answer on (before it the hotline speaks)."""
-    if claim.role == "caller":
+    """What to hear of a leg: the caller's and a message all; the agent's from the answer on (before it the hotline
+    speaks)."""
+    if claim.role != "agent":
         return None
     if claim.answered_offset is None:
         return []

@@ -13,6 +13,8 @@ class Customer(Base):
     without a menu whatever the birth year; `blocked` numbers hear a polite line and nothing else."""
 
     __tablename__ = "customer"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012
+    # The journal knows customers by id: a forgotten one's id must never become another's.
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     name: Mapped[str] = mapped_column(default="")

@@ -95,7 +95,12 @@ class Case(Base):
     """Something a person still has to put right (S25); `origin` makes a call open a case of a kind only once."""
 
     __tablename__ = "service_case"
-    __table_args__ = (UniqueConstraint("kind", "origin"), Index(None, "state", "due_at"))
+    # News knows cases by id: it must never become another's.
+    __table_args__ = (
+        UniqueConstraint("kind", "origin"),
+        Index(None, "state", "due_at"),
+        {"sqlite_autoincrement": True},
+    )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     kind: Mapped[str]

@@ -35,8 +35,9 @@ OUTCOMES: tuple[Outcome, ...] = (
     "silent",
     "failed",
 )
-LegRole = Literal["caller", "agent"]
+LegRole = Literal["caller", "agent", "message"]
 ROLES: tuple[LegRole, ...] = ("caller", "agent")
+"""The two sides of a talk; a message (S12) is a recording of its own."""
 HungUpBy = Literal["caller", "agent", "system"]
 TranscriptState = Literal["pending", "running", "done", "failed"]
 
@@ -78,7 +79,9 @@ class Call(Base):
     """One call as the journal tells it; `outcome` and `ended_at` are None while it runs.
 
     `answered_at` is when an agent answered; `recorded_at` is when the recording began: times in transcripts
-    are seconds from there. `wait_seconds` counts in queues, `talk_seconds` with agents.
+    are seconds from there. `wait_seconds` counts in queues until the first answer, `talk_seconds` with agents,
+    holding included. `caller` is who placed the call, `called` whom; a callback is outbound, so its customer is
+    `called`.
     """
 
     __tablename__ = "call"
@@ -106,7 +109,7 @@ class Call(Base):
     """The call this one calls back; such calls count neither as offered nor as answered calls of their own."""
     hold_seconds: Mapped[float] = mapped_column(Float(53), default=0.0)
     transfers: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
-    """Every transfer: `{at, by, to, kind}`, kind warm or blind."""
+    """Every transfer: `{at, by, to, kind, returned}`, kind warm or blind; see ivr.calls.transfers."""
 
     @property
     def answered_offset(self) -> float | None:
@@ -117,7 +120,7 @@ class Call(Base):
 
 
 class Leg(Base):
-    """One side of a recorded call; `recording` is relative to the recordings folder, `seconds` its length."""
+    """One side of a recorded call, or a message; `recording` is relative to the recordings folder; `seconds` long."""
 
     __tablename__ = "leg"
 
@@ -171,7 +174,11 @@ class Score(Base):
 
 
 class User(Base):
-    """Somebody who may log in; `role` is one of agent, qa, supervisor, admin."""
+    """Somebody who may log in; `role` is one of agent, qa, supervisor, admin.
+
+    `work_number` is the agent this person is: whose desk page it is, and whose phone a supervisor listens with.
+    An agent without one is the agent of the login.
+    """
 
     __tablename__ = "user_account"
 
@@ -181,6 +188,7 @@ class User(Base):
     role: Mapped[str]
     password_hash: Mapped[str]
     language: Mapped[str] = mapped_column(default="zh-CN")
+    work_number: Mapped[str | None]
 
 
 class AccessLog(Base):
@@ -193,6 +201,7 @@ class AccessLog(Base):
     user: Mapped[str] = mapped_column("login")
     action: Mapped[str]
     call_id: Mapped[str | None] = mapped_column(index=True)
+    customer_id: Mapped[int | None] = mapped_column(Integer, index=True)
 
 
 def spoken_text(words: Iterable[Mapping[str, Any]]) -> str:

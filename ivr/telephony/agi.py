@@ -23,6 +23,8 @@ _MARGIN = 10.0
 """Seconds an answer may come later than its sounds last, before it counts as lost."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_NOT_PLAIN = re.compile(r"[^\w ·、，。（）/+.-]")
+"""What could be read as more than a text by ARRAY() or by the dialplan."""
 
 
 class AgiError(IvrError):
@@ -75,6 +77,11 @@ def quote(argument: object) -> str:
         raise UnsafeArgument("An AGI argument holds a control character.", "clean the text before it is sent")
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
+
+
+def plain(text: str) -> str:
+    """A text without anything that Asterisk could take for its own: letters of any script, digits, blanks, marks."""
+    return _NOT_PLAIN.sub(" ", text)
 
 
 class _Silence:
@@ -196,6 +203,17 @@ class Channel(pyst2.AGI):  # type: ignore[misc]
         # Read() ends at the hash key without storing it.
         return (key or "#") if status == "OK" else None
 
+    def digits_during(self, files: list[str], most: int, wait_seconds: float, seconds: float) -> str:
+        """Play sounds until a key is pressed, then take up to `most` digits until the hash key or a pause."""
+        arguments = f"{'&'.join(files)},{most},{wait_seconds:g}"
+        self._subroutine("flow-digits", arguments, seconds + most * wait_seconds)
+        digits = self.evaluate("${IVR_DIGITS}")
+        return digits if digits.isascii() and digits.isdigit() else ""
+
+    def record(self, file: str, most_seconds: int) -> None:
+        """Record the caller into `file` (without .wav) until a key, eight seconds of silence, or `most_seconds`."""
+        self._subroutine("flow-record", f"{file},{most_seconds}", most_seconds + 2.0)
+
     def _subroutine(self, context: str, arguments: str, seconds: float) -> None:
         """Run a subroutine of extensions.conf; there Asterisk's own clock watches this flow."""
         self.ask_asterisk("GOSUB", context, "s", "1", arguments, seconds=seconds + _MARGIN)
@@ -206,11 +224,11 @@ class Channel(pyst2.AGI):  # type: ignore[misc]
             self.ask_asterisk("SET VARIABLE", name, value)
 
     def set_plain(self, names: list[str], values: list[object]) -> None:
-        """Set several variables or functions in one round trip; values hold no commas, quotes or brackets."""
-        plain = [str(value) for value in values]
-        if any(not re.fullmatch(r"[\w.-]*", value) for value in plain):
+        """Set several variables or functions in one round trip; their values are `plain`."""
+        texts = [str(value) for value in values]
+        if any(_NOT_PLAIN.search(text) for text in texts):
             raise UnsafeArgument("A value of a joint assignment holds more than letters and digits.")
-        self.ask_asterisk("SET VARIABLE", f"ARRAY({','.join(names)})", ",".join(plain))
+        self.ask_asterisk("SET VARIABLE", f"ARRAY({','.join(names)})", ",".join(texts))
 
     def evaluate(self, expression: str) -> str:
         """What Asterisk makes of an expression of `${…}`; empty when it has no value."""

@@ -1,17 +1,22 @@
 """Running a flow: what it is given, and what happens when it fails. The same for FastAGI and classic AGI."""
 
 import logging
+import secrets
 import signal
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+from ivr.calls.caller_book import CallerBook
 from ivr.calls.journal import Journal
+from ivr.calls.notice import NoticeBoard
 from ivr.calls.talk_times import TalkTimes
 from ivr.hotline import Hotline, HotlineFileError, load_hotline
+from ivr.instance import Instance
 from ivr.settings import Settings
 from ivr.speech.prompts import PromptStore
 from ivr.telephony.agi import AgiError, CallerHungUp, Channel, PipeStream
@@ -35,6 +40,8 @@ class DeskKeeper:
         self._monotonic = monotonic
         self._looked_at = monotonic()
         self._lock = threading.Lock()
+        self._notices = NoticeBoard.of(settings.paths)
+        self._callers = CallerBook(settings.paths.state / "callers.db")
         self._talk_times = TalkTimes(settings.paths.journal / "queue_log")
         self._stamp = self._look()
         self._desk = self._make(load_hotline(settings.checked_hotline_file))
@@ -51,6 +58,9 @@ class DeskKeeper:
                 self._stamp = stamp
                 self._reload()
             self._desk.sounds.refresh()
+            notice = self._notices.read()
+            if notice != self._desk.notice:
+                self._desk = replace(self._desk, notice=notice)
             return self._desk
 
     def _reload(self) -> None:
@@ -73,7 +83,17 @@ class DeskKeeper:
             Sounds(PromptStore(paths, hotline)),
             Journal(paths.journal / "flow.jsonl"),
             talk_seconds=self._talk_times,
+            patience=self._talk_times.patience,
+            who_calls=self._callers.look_up,
+            notice=self._notices.read(),
+            recordings=paths.recordings,
+            knows_pin=self._knows_pin,
         )
+
+    def _knows_pin(self, agent: str, pin: str) -> bool:
+        # Read each time: `ivr agents pin` may have given the agent another one.
+        known = Instance.load(self._settings.paths).agent_pins.get(agent, "")
+        return bool(known) and secrets.compare_digest(known.encode(), pin.encode())
 
 
 def run_flow(name: str, flow: Flow, channel: Channel, desk: Desk) -> bool:

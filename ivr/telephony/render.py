@@ -10,10 +10,14 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from ivr.calls.notice import NoticeBoard
 from ivr.errors import IvrError
 from ivr.hotline import Hotline
 from ivr.instance import LOOPBACK, Instance
 from ivr.settings import ROOT, StatePaths
+from ivr.speech.matters import matters
+from ivr.telephony.features import queue_numbers
+from ivr.telephony.line import line_offers, write_line_sounds
 from ivr.telephony.music import write_music
 from ivr.telephony.runtime import RuntimeFolders
 
@@ -40,7 +44,8 @@ def render(hotline: Hotline, instance: Instance, paths: StatePaths, folders: Run
     places = _folders(paths)
     for folder in places.values():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_music(places["music"])
+    write_music(places["music"], {queue.music for queue in hotline.queues.values()})
+    write_line_sounds(hotline, places["line"], paths.prompts)
     environment = _environment()
     values = _values(hotline, instance, paths, folders, places)
     for template in sorted(TEMPLATES.glob("*.conf.j2")):
@@ -59,10 +64,10 @@ def render(hotline: Hotline, instance: Instance, paths: StatePaths, folders: Run
 
 
 def _folders(paths: StatePaths) -> dict[str, Path]:
-    names = {"agi_bin": "agi-bin", "music": "music"}
+    names = {"agi_bin": "agi-bin"}
     return {
         name: paths.asterisk / names.get(name, name)
-        for name in ("etc", "lib", "spool", "db", "keys", "agi_bin", "music")
+        for name in ("etc", "lib", "spool", "db", "keys", "agi_bin", "music", "line")
     }
 
 
@@ -81,6 +86,7 @@ def _values(
         "journal": paths.journal,
         "prompts": paths.prompts,
         "recordings": paths.recordings,
+        "notice_ends": NoticeBoard.of(paths).end_file,
         "log_file": paths.log / "asterisk.log",
         "notice_file": paths.log / "asterisk-notices.log",
         # Asterisk before 22.6 writes CEL without this module and knows the older mapping only.
@@ -96,14 +102,47 @@ def _values(
         "rtp_end": instance.rtp_end,
         "number": hotline.hotline.number,
         "language": hotline.languages[0],
+        "languages": hotline.languages,
         "trunks": hotline.trunks,
         "agents": {number: _secret_of(number, instance) for number in hotline.agents},
         "queues": hotline.queues,
+        "queue_numbers": queue_numbers(hotline),
         "default_queue": hotline.default_queue,
         "service_level_seconds": hotline.standards.service_level.seconds,
         "flow_seconds": FLOW_SECONDS,
         "turn_seconds": TURN_SECONDS,
         "turns": TURNS,
+        "callback": _callback(hotline),
+        "music_classes": sorted({"default", *(queue.music for queue in hotline.queues.values())}),
+        "announce_seconds": hotline.waiting.announce_seconds,
+        "choice_after": hotline.waiting.choice_after_seconds,
+        "matters": matters(hotline),
+        "may_listen": _may_listen(hotline),
+        "hold_reminders": hotline.standards.hold_reminder_seconds,
+        "line_offers": {name: line_offers(hotline, name) for name in hotline.queues},
+    }
+
+
+def _may_listen(hotline: Hotline) -> list[tuple[str, str]]:
+    """Every supervisor with every agent of the teams they may listen to (S24)."""
+    return [(one, other) for one in hotline.agents for other in hotline.agents if hotline.may_listen(one, other)]
+
+
+def _callback(hotline: Hotline) -> dict[str, object] | None:
+    """The one way out, for callbacks alone; None when the business names no trunk for it."""
+    settings = hotline.callbacks
+    if settings.trunk is None:
+        return None
+    trunk = hotline.trunks[settings.trunk]
+    opens, closes = settings.window.split("-")
+    return {
+        "trunk": settings.trunk,
+        "host": trunk.host,
+        "port": trunk.port,
+        "ring_seconds": settings.ring_seconds,
+        "opens": opens,
+        "closes": "23:59" if closes == "24:00" else closes,
+        "zone": hotline.hotline.timezone,
     }
 
 
@@ -159,11 +198,15 @@ def _network(value: object) -> Checked:
 FILTERS: dict[str, Callable[[object], Checked]] = {
     "path": _matching("an absolute path of letters, digits and _ - . + @ blank", r"/[\w./+@ -]*"),
     "word": _matching("letters, digits, _ and -", r"[A-Za-z0-9_-]{1,64}"),
+    "maybe_word": _matching("letters, digits, _ and -, or nothing", r"[A-Za-z0-9_-]{0,64}"),
     "digits": _matching("digits", r"[0-9]{1,20}"),
     "language": _matching("a language such as zh-CN", r"[A-Za-z]{2,3}(-[A-Za-z]{2,4})?"),
     "port": _matching("a port", r"[1-9][0-9]{0,4}"),
     "whole": _matching("a whole number", r"[0-9]{1,6}"),
     "host": _matching("an address", r"[0-9.]{7,15}"),
+    "clock": _matching("a time such as 08:00", r"[0-2][0-9]:[0-5][0-9]"),
+    "zone": _matching("a time zone's name", r"[A-Za-z0-9_+/-]{1,64}"),
+    "trunk_host": _matching("a host's name or address", r"[A-Za-z0-9.:-]{1,253}"),
     "secret": _matching("letters, digits, _ and -", r"[A-Za-z0-9_-]{8,128}"),
     "label": _matching("letters, digits, blanks and marks such as · 、 -", r"[\w ·、，。（）/+-]{1,60}"),
     "network": _network,

@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import struct
+import sys
 import threading
 import time
 import traceback
@@ -40,6 +41,8 @@ class FlowBroken(IvrError):
 
 def load_flows(folder: Path = FLOWS) -> dict[str, Flow]:
     """Every flow by its file's name; raises FlowBroken naming the file that has no `run(call)`."""
+    if str(ROOT) not in sys.path:  # flows use each other: from agi_scripts.message import leave_message
+        sys.path.append(str(ROOT))
     return {file.stem: _load(file) for file in sorted(folder.glob("*.py")) if _NAME.fullmatch(file.stem)}
 
 

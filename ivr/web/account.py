@@ -20,7 +20,7 @@ from ivr.web.auth import (
     signed_in,
     start_session,
 )
-from ivr.web.context import Web, page, web_of
+from ivr.web.context import Web, csrf_token, page, web_of
 from ivr.web.i18n import LANGUAGES, known_language
 
 router = APIRouter()
@@ -83,6 +83,7 @@ def _refused(request: Request, target: str, login: str, problem: str, status: in
 
 @router.post("/logout", dependencies=[Depends(check_form)])
 def log_out(request: Request, user: AnyUser) -> Response:
+    web_of(request).feed.end_session(csrf_token(request))
     request.session.clear()
     request.session["language"] = user.language
     return RedirectResponse("/login", 303)

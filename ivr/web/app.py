@@ -14,7 +14,8 @@ from starlette.middleware.sessions import SessionMiddleware
 from ivr.instance import Instance
 from ivr.settings import Settings
 from ivr.store.session import StoreUnavailable, open_store
-from ivr.web import account, api, calls, errors, media, oversight
+from ivr.telephony.control import Control
+from ivr.web import account, api, calls, cases, customers, desk, errors, live, media, menu, notice, oversight
 from ivr.web.auth import SESSION_HOURS, Require, Role, ensure_first_user
 from ivr.web.context import HERE, Web, utc_now, web_of
 from ivr.web.guard import Guard, SecurityHeaders
@@ -24,7 +25,19 @@ from ivr.web.throttle import Throttle
 log = logging.getLogger("ivr.web")
 
 COOKIE = "three_rings"
-ROUTERS = (account.router, calls.router, media.router, oversight.router, api.router)
+ROUTERS = (
+    account.router,
+    calls.router,
+    cases.router,
+    customers.router,
+    desk.router,
+    live.router,
+    media.router,
+    oversight.router,
+    menu.router,
+    notice.router,
+    api.router,
+)
 
 
 def create_app(
@@ -32,14 +45,17 @@ def create_app(
     instance: Instance | None = None,
     now: Callable[[], dt.datetime] = utc_now,
     throttles: tuple[Throttle, Throttle] | None = None,
+    control: Control | None = None,
 ) -> FastAPI:
     """The pages of one instance; starts with the database absent too and says so on a page until it is there.
+
+    `control` carries out what the desk and live pages ask of the telephone system; None is Asterisk by AMI.
 
     Raises InstanceError when the state folder holds no instance, StoreUnavailable for a bad database URL.
     """
     instance = instance or Instance.load(settings.paths)
     app = FastAPI(title="Three Rings", docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.web = Web(settings, instance, open_store(settings.store_url), now, throttles)
+    app.state.web = Web(settings, instance, open_store(settings.store_url), now, throttles, control)
     for router in ROUTERS:
         app.include_router(router)
     app.add_api_route("/", _home, methods=["GET"], dependencies=[Depends(Require(Role.AGENT))])

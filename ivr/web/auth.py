@@ -7,7 +7,8 @@ from enum import IntEnum
 from typing import Annotated, Any
 
 from fastapi import Depends, Form, Request
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
+from sqlalchemy.orm import Session
 
 from ivr.calls.record import CallNotFound, CallRecord
 from ivr.errors import IvrError
@@ -43,7 +44,7 @@ class Role(IntEnum):
 
 @dataclass(frozen=True)
 class SignedIn:
-    """The user behind a request. An agent's login is the work number."""
+    """The user behind a request."""
 
     id: int
     login: str
@@ -51,6 +52,8 @@ class SignedIn:
     role: Role
     language: str
     must_change: bool = False
+    work_number: str | None = None
+    """The agent this user is; None: somebody who takes no calls."""
 
     def may(self, role: str) -> bool:
         return self.role >= Role.named(role)
@@ -58,7 +61,7 @@ class SignedIn:
     @property
     def only_agent(self) -> str | None:
         """The work number whose calls alone this user sees; None sees all (S24)."""
-        return self.login if self.role == Role.AGENT else None
+        return (self.work_number or self.login) if self.role == Role.AGENT else None
 
 
 class NotSignedIn(IvrError):
@@ -124,7 +127,13 @@ def signed_in(request: Request) -> SignedIn | None:
         if row is None or not hmac.compare_digest(_stamp(row), stamp):
             return None
         must_change = bool(request.session.get("must_change"))
-        return SignedIn(row.id, row.login, row.name, Role.named(row.role), known_language(row.language), must_change)
+        return _signed_in(row, must_change)
+
+
+def _signed_in(row: User, must_change: bool) -> SignedIn:
+    role = Role.named(row.role)
+    work_number = row.work_number or (row.login if role == Role.AGENT else None)
+    return SignedIn(row.id, row.login, row.name, role, known_language(row.language), must_change, work_number)
 
 
 def check_login(store: Store, login: str, password: str) -> User | None:
@@ -159,8 +168,8 @@ def ensure_first_user(store: Store, instance: Instance) -> bool:
     return True
 
 
-def create_user(store: Store, login: str, name: str, role: str, password: str) -> None:
-    """Add an account; an agent's login is the work number. Raises AccountError."""
+def create_user(store: Store, login: str, name: str, role: str, password: str, work_number: str | None = None) -> None:
+    """Add an account; an agent without a work number is the agent of the login. Raises AccountError."""
     if role.upper() not in Role.__members__:
         raise AccountError(f"No such role: {role}.", "allowed: agent, qa, supervisor, admin")
     if not login or len(login) > 64 or not login.isprintable():
@@ -169,7 +178,37 @@ def create_user(store: Store, login: str, name: str, role: str, password: str) -
     with store.write() as session:
         if session.scalar(select(User.id).where(User.login == login)) is not None:
             raise AccountError(f"The login {login} is taken.", "choose another")
-        session.add(User(login=login, name=name, role=role.lower(), password_hash=password_hash))
+        _require_unused(session, work_number or (login if role.lower() == Role.AGENT.key else None), login)
+        session.add(
+            User(login=login, name=name, role=role.lower(), password_hash=password_hash, work_number=work_number)
+        )
+
+
+def set_work_number(store: Store, login: str, work_number: str | None) -> None:
+    """Say which agent an account is, None: nobody who takes calls. Raises AccountError."""
+    with store.write() as session:
+        row = session.scalar(select(User).where(User.login == login))
+        if row is None:
+            raise AccountError(f"No account {login}.", "`ivr users list` shows the accounts there are")
+        _require_unused(session, work_number, login)
+        row.work_number = work_number
+
+
+def _require_unused(session: Session, work_number: str | None, login: str) -> None:
+    """One agent, one account: what is written down about an agent is written by that person."""
+    if work_number is None:
+        return
+    other = session.scalar(
+        select(User.login).where(
+            or_(
+                User.work_number == work_number,
+                and_(User.login == work_number, User.role == Role.AGENT.key, User.work_number.is_(None)),
+            ),
+            User.login != login,
+        )
+    )
+    if other is not None:
+        raise AccountError(f"The work number {work_number} belongs to the account {other}.", "choose another")
 
 
 def set_password(store: Store, login: str, password: str) -> User:
@@ -190,7 +229,7 @@ def own_only(user: SignedIn) -> dict[str, Any]:
 
 def require_own(user: SignedIn, call: CallRecord) -> None:
     """Raise CallNotFound for a call that the user may not see: its existence is not told either."""
-    if user.only_agent is not None and call.agent != user.only_agent:
+    if user.only_agent is not None and user.only_agent not in call.agents:
         raise CallNotFound("There is no call with this id.", "`ivr calls` lists the calls there are")
 
 

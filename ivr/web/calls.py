@@ -49,9 +49,12 @@ def call_page(request: Request, call_id: str, user: Agent) -> Response:
     with web.store.read() as session:
         call = get_call(session, call_id)
         require_own(user, call)
-        lines = story(session, call_id, language, dict(names.queues(call.queue)))
+        lines = story(session, call_id, language, names.labels(call.queue))
     web.trace(user.login, "open", call.id)
-    sounds = leg_sounds(web.settings.paths, call)
+    heard = leg_sounds(web.settings.paths, call)
+    sounds = [sound for sound in heard if sound.role != "message"]
+    talk = [leg for leg in call.legs if leg.role != "message"]
+    message = call.leg("message")
     return page(
         request,
         "call.html",
@@ -60,8 +63,10 @@ def call_page(request: Request, call_id: str, user: Agent) -> Response:
         lines=lines,
         sounds=sounds,
         seconds=max((sound.seconds for sound in sounds), default=0.0),
-        utterances=utterances(call.legs),
-        transcripts=[(leg.role, transcript_state(leg)) for leg in call.legs],
+        utterances=utterances(talk),
+        transcripts=[(leg.role, transcript_state(leg)) for leg in talk],
+        message=next((sound for sound in heard if sound.role == "message"), None),
+        message_state=transcript_state(message) if message else "none",
         models=sorted({leg.model for leg in call.legs if leg.model and leg.words}),
         own=lambda texts: in_language(texts, language),
     )

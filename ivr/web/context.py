@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hashlib
+import hmac
 import logging
 import secrets
 from collections.abc import Callable
@@ -19,7 +20,10 @@ from ivr.instance import Instance
 from ivr.settings import Settings
 from ivr.store.models import AccessLog
 from ivr.store.session import Store
+from ivr.telephony.asterisk_control import AsteriskControl
+from ivr.telephony.control import Control
 from ivr.web import formats
+from ivr.web.feed import Feed
 from ivr.web.i18n import LANGUAGES, Translator, known_language
 from ivr.web.throttle import Throttle
 
@@ -45,12 +49,16 @@ class Web:
         store: Store,
         now: Callable[[], dt.datetime] = utc_now,
         throttles: tuple[Throttle, Throttle] | None = None,
+        control: Control | None = None,
     ) -> None:
         self.settings = settings
         self.instance = instance
         self.store = store
         self.now = now
         self.login_throttle, self.address_throttle = throttles or (Throttle(5, 300), Throttle(20, 300))
+        self.pin_throttle = Throttle(5, 300)
+        self.feed = Feed(store, now)
+        self.control = control or AsteriskControl(settings)
         self.templates = _environment()
         self._hotline: Hotline | None = None
         self._hotline_read: tuple[Path, int] | None = None
@@ -74,12 +82,17 @@ class Web:
         hotline = self.hotline()
         return hotline.zone if hotline else DEFAULT_ZONE
 
-    def trace(self, login: str, action: str, call_id: str | None = None) -> None:
-        """Write who looked at what (S24); once per TRACE_MINUTES for a call. Raises StoreUnavailable."""
+    def pin_fits(self, agent: str, pin: str) -> bool:
+        """Whether it is the agent's PIN; agents come with a reload, so the instance's file is read again."""
+        known = Instance.load(self.settings.paths).agent_pins.get(agent)
+        return known is not None and hmac.compare_digest(known.encode(), pin.encode(errors="replace"))
+
+    def trace(self, login: str, action: str, call_id: str | None = None, customer_id: int | None = None) -> None:
+        """Write who looked at what (S24); once per TRACE_MINUTES for a call or a customer. Raises StoreUnavailable."""
         now = self.now()
-        if call_id is not None:
+        if call_id is not None or customer_id is not None:
             again = select(AccessLog.id).where(
-                AccessLog.call_id == call_id,
+                AccessLog.call_id == call_id if customer_id is None else AccessLog.customer_id == customer_id,
                 AccessLog.user == login,
                 AccessLog.action == action,
                 AccessLog.at > now - dt.timedelta(minutes=TRACE_MINUTES),
@@ -88,7 +101,7 @@ class Web:
                 if session.scalar(again.limit(1)) is not None:
                     return
         with self.store.write() as session:
-            session.add(AccessLog(at=now, user=login, action=action, call_id=call_id))
+            session.add(AccessLog(at=now, user=login, action=action, call_id=call_id, customer_id=customer_id))
 
 
 def web_of(request: Request) -> Web:
@@ -117,11 +130,16 @@ def csrf_token(request: Request) -> str:
 
 def page(request: Request, template: str, status: int = 200, **values: object) -> HTMLResponse:
     """A page in the reader's language and the business's time zone."""
+    return HTMLResponse(fragment(request, template, **values), status)
+
+
+def fragment(request: Request, template: str, **values: object) -> str:
+    """HTML in the reader's language and the business's time zone: a page, or a part of one."""
     web = web_of(request)
     translate = Translator(language_of(request))
     hotline = web.hotline()
     names = {str(language): name for language, name in hotline.company.name.items()} if hotline else {}
-    html = web.templates.get_template(template).render(
+    return web.templates.get_template(template).render(
         t=translate,
         lang=translate.language,
         languages=LANGUAGES,
@@ -133,7 +151,6 @@ def page(request: Request, template: str, status: int = 200, **values: object) -
         local=formats.Local(web.zone()),
         **values,
     )
-    return HTMLResponse(html, status)
 
 
 def _environment() -> Environment:

@@ -15,6 +15,11 @@ class Names:
         known = list(self._hotline.queues) if self._hotline else []
         return [(queue, self.queue(queue)) for queue in _with(known, chosen)]
 
+    def labels(self, queue: str | None) -> dict[str, str]:
+        """What a story calls queues and what agents noted calls as."""
+        dispositions = self._hotline.dispositions if self._hotline else {}
+        return {name: self._in_language(texts) for name, texts in dispositions.items()} | dict(self.queues(queue))
+
     def agents(self, chosen: str | None = None) -> list[tuple[str, str]]:
         known = list(self._hotline.agents) if self._hotline else []
         return [(agent, self.agent(agent)) for agent in _with(known, chosen)]
@@ -30,6 +35,15 @@ class Names:
             return ""
         known = self._hotline.agents.get(agent) if self._hotline else None
         return f"{agent} {known.name}" if known else agent
+
+    def either(self, number: str) -> str:
+        """Whom a call was given to: an agent, or a queue."""
+        return self.queue(number) if self._hotline and number in self._hotline.queues else self.agent(number)
+
+    def disposition(self, name: str) -> str:
+        """What an agent noted a call as."""
+        known = self._hotline.dispositions.get(name) if self._hotline else None
+        return self._in_language(known) if known else name
 
     def keys(self, path: list[str]) -> list[tuple[str, str]]:
         """The keys a caller pressed ("menu:key") with what the menu calls them: (key, label or empty)."""

@@ -9,11 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ivr.calls.caller_book import STRANGER, CallerFacts
 from ivr.calls.journal import Journal
+from ivr.calls.notice import NO_NOTICE, Notice
 from ivr.hotline import Hotline, load_hotline
 from ivr.settings import ROOT
 from ivr.telephony.agi import Channel
 from ivr.telephony.call import Call, Desk
+from ivr.telephony.line import LINE_FACTS
 from ivr.telephony.server import SocketStream
 from ivr.telephony.sounds import Sound
 
@@ -54,6 +57,8 @@ class Caller:
     waiting: int = 0
     free: int = 1
     present: int = 1
+    messages: Iterable[tuple[bytes, bool]] = ()
+    """What is said into each recording (16 bit, 8 kHz), and whether the caller hangs up in it."""
     heard: list[str] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
     commands: list[list[str]] = field(default_factory=list)
@@ -63,6 +68,7 @@ class Caller:
 
     def __post_init__(self) -> None:
         self._keys = iter(self.keys)
+        self._messages = iter(self.messages)
         self.gone = False
 
     def answer(self, words: list[str]) -> str:
@@ -80,17 +86,49 @@ class Caller:
                 # Read() stores no hash key: it ends at it.
                 self.variables["IVR_KEY"] = "TIMEOUT:" if key is None else "OK:" + key.replace("#", "")
                 return "100 result=0 Trying...\n200 result=0 Gosub complete\n"
+            case ["GOSUB", "flow-digits", "s", "1", arguments]:
+                self._hear(arguments.rsplit(",", 2)[0])
+                digits = next(self._keys, None)
+                if digits == HANG_UP:
+                    self.gone = True
+                    return self.ending
+                self.variables["IVR_DIGITS"] = digits or ""
+                return "100 result=0 Trying...\n200 result=0 Gosub complete\n"
+            case ["GET", "FULL", "VARIABLE", "${IVR_DIGITS}"]:
+                return f"200 result=1 ({self.variables['IVR_DIGITS']})\n"
+            case ["GET", "FULL", "VARIABLE", "${JOINED}:${IVR_CLASS}"]:
+                return f"200 result=1 ({self.variables.get('JOINED', '')}:{self.variables.get('IVR_CLASS', '')})\n"
             case ["GET", "FULL", "VARIABLE", "${READSTATUS}:${IVR_KEY}"]:
                 return f"200 result=1 ({self.variables['IVR_KEY']})\n"
+            case ["GET", "FULL", "VARIABLE", expression] if expression.startswith("${QUEUE_MEMBER("):
+                return f"200 result=1 ({self.present})\n"
+            case ["GOSUB", "flow-record", "s", "1", arguments]:
+                return self._speak(arguments.rpartition(",")[0])
+            case ["GET", "FULL", "VARIABLE", "${RECORDING}"]:
+                return "200 result=1 (2026/01/05/ivr-test-1.1)\n"
+            case ["GET", "FULL", "VARIABLE", expression] if expression == LINE_FACTS:
+                known = ("QUEUE", "JOINED", "IVR_CLASS", "IVR_WHY", "MEMBERNAME", "IVR_REASON")
+                return f"200 result=1 ({','.join(self.variables.get(name, '') for name in known)})\n"
             case ["GET", "FULL", "VARIABLE", expression] if "QUEUE" in expression:
                 return f"200 result=1 ({self.waiting},{self.free},{self.present})\n"
             case ["SET", "VARIABLE", name, value] if name.startswith("ARRAY("):
-                self.variables |= dict(zip(name[6:-1].split(","), value.split(","), strict=True))
+                # A variable with __ before its name is read without, here and on the channels it is inherited by.
+                names = [one.removeprefix("__") for one in name[6:-1].split(",")]
+                self.variables |= dict(zip(names, value.split(","), strict=True))
                 return "200 result=1\n"
             case ["SET", "VARIABLE", name, value]:
                 self.variables[name] = value
                 return "200 result=1\n"
         return "510 Invalid or unknown command\n"
+
+    def _speak(self, file: str) -> str:
+        """Say the next message into a file as Record() writes it; True after it: the caller hangs up in it."""
+        samples, hangs_up = next(self._messages)
+        target = Path(f"{file}.wav")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(b"RIFF".ljust(44, b"\0") + samples)
+        self.gone = hangs_up
+        return self.ending if hangs_up else "100 result=0 Trying...\n200 result=0 Gosub complete\n"
 
     def _hear(self, files: str) -> None:
         self.heard += [Path(file).name for file in files.split("&") if file]
@@ -179,8 +217,13 @@ def tell(
     missing: Iterable[str] = (),
     talk_seconds: float | None = None,
     seconds_before_key: float = 60.0,
+    who: CallerFacts = STRANGER,
+    notice: Notice = NO_NOTICE,
+    recordings: Path | None = None,
+    header: str = HEADER,
 ) -> Told:
-    """Let a caller go through a flow; `seconds_before_key`: how long prompts are listened to before a key."""
+    """Let a caller go through a flow; `seconds_before_key`: how long prompts are listened to before a key; `who`:
+    what the caller book knows of them; `recordings`: where the caller's side of the recording grows."""
     import json
 
     ticks = [0.0]
@@ -196,9 +239,12 @@ def tell(
         now=Clock(at).now,
         monotonic=monotonic,
         talk_seconds=lambda queue: talk_seconds,
+        who_calls=lambda number: who,
+        notice=notice,
+        recordings=recordings,
     )
     error: BaseException | None = None
-    with on_the_line(caller) as channel:
+    with on_the_line(caller, header) as channel:
         call = Call(channel, desk)
         try:
             call.begin()

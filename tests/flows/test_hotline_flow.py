@@ -3,10 +3,7 @@
 from pathlib import Path
 
 import pytest
-import yaml
 
-from ivr.hotline import load_hotline
-from ivr.settings import ROOT
 from ivr.telephony.agi import CallerHungUp
 from ivr.telephony.server import load_flows
 from tests.flows.scripted import HANG_UP, NIGHT, Caller, tell
@@ -100,26 +97,11 @@ def test_at_night_a_booking_goes_to_the_queue_that_is_open(journal: Path) -> Non
     assert told.caller.variables["IVR_QUEUE"] == "service"
 
 
-def test_when_everything_is_closed_the_caller_hears_so_before_the_call_ends(journal: Path, tmp_path: Path) -> None:
-    data = yaml.safe_load((ROOT / "hotline.yaml").read_text())
-    data["queues"]["service"]["hours"] = {"mon-fri": "08:00-18:00"}
-    file = tmp_path / "hotline.yaml"
-    file.write_text(yaml.safe_dump(data, allow_unicode=True))
-
-    told = tell(hotline, Caller(keys=["0"]), journal, hotline=load_hotline(file), at=NIGHT)
-
-    assert told.caller.heard[-1] == "closed"
-    assert told.caller.variables["IVR_NEXT"] == "hangup"
-    assert told.event("call.closed")["outcome"] == "closed"
-
-
-def test_caller_behind_three_others_is_told_the_place_and_the_minutes(journal: Path) -> None:
+def test_caller_behind_three_others_hears_that_all_are_busy_and_the_line_tells_the_rest(journal: Path) -> None:
     caller = Caller(keys=["0"], waiting=3, free=0, present=2)
     told = tell(hotline, caller, journal, talk_seconds=90.0)
 
-    said = caller.heard[3:]
-    assert said[:4] == ["all_busy", "wait_position", "num_3", "wait_position_end"]
-    assert said[4:] == ["wait_minutes", "num_3", "wait_minutes_end"]
+    assert caller.heard[3:] == ["all_busy"]
     assert told.event("wait.told")["position"] == 4
     assert told.event("wait.told")["seconds"] == 180.0
 
@@ -128,7 +110,7 @@ def test_caller_is_told_no_minutes_when_nobody_can_know_them(journal: Path) -> N
     caller = Caller(keys=["0"], waiting=0, free=0, present=0)
     told = tell(hotline, caller, journal)
 
-    assert caller.heard[3:] == ["all_busy", "wait_next"]
+    assert caller.heard[3:] == ["all_busy"]
     assert told.event("wait.told")["seconds"] is None
 
 

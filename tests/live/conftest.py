@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from ivr.instance import Instance
 from ivr.settings import ROOT, Settings
 from ivr.store.session import StoreUnavailable, open_store
 from ivr.supervise import Supervisor
+from ivr.telephony.asterisk_control import AsteriskControl
+from ivr.telephony.control import Control, ControlError
 from ivr.tools import ToolMissing, tool
 from tests.phones import Caller, calling
 
@@ -127,26 +130,36 @@ def ivr(environment: dict[str, str], *args: str) -> subprocess.CompletedProcess[
     )
 
 
-def busy_hotline(folder: Path) -> Path:
+Business = dict[str, Any]
+
+
+def sample_business() -> Business:
+    business: Business = yaml.safe_load((ROOT / "hotline.yaml").read_text())
+    return business
+
+
+def busy_business() -> Business:
     """The sample business with twenty agents more in its default queue."""
-    business = yaml.safe_load((ROOT / "hotline.yaml").read_text())
+    business = sample_business()
     business["queues"][business["default_queue"]]["agents"] += CROWD
     business["agents"] |= {number: {"name": f"甲{number}"} for number in CROWD}
-    file = folder / "hotline.yaml"
-    file.write_text(yaml.safe_dump(business, allow_unicode=True, sort_keys=False))
-    return file
+    return business
 
 
-@pytest.fixture(scope="session")
-def live() -> Iterator[Running]:
-    """The instance; up once for all live tests, down at the end."""
+@contextmanager
+def hotline_up(business: Business, **more: str) -> Iterator[Running]:
+    """An instance with this business, in a folder of its own; up for as long as the block runs.
+
+    `more` stands in its processes' environment.
+    """
     try:
         for name in ("asterisk", "sipp", "baresip", "espeak-ng"):
             tool(name)
     except ToolMissing as missing:
         pytest.skip(f"no live call is possible: {missing}")
     folder = Path(tempfile.mkdtemp(prefix="ivr-live-"))
-    hotline_file = busy_hotline(folder)
+    hotline_file = folder / "hotline.yaml"
+    hotline_file.write_text(yaml.safe_dump(business, allow_unicode=True, sort_keys=False))
     settings = Settings(
         state_dir=folder / "state",
         hotline_file=hotline_file,
@@ -160,6 +173,7 @@ def live() -> Iterator[Running]:
         "IVR_CACHE_DIR": str(settings.cache_dir),
         "IVR_RUNTIME_DIR": str(settings.runtime_dir),
         "IVR_VOICE_ENGINE": "espeak",
+        **more,
     }
     state = ["--state", str(settings.state_dir)]
     up = ivr(environment, "up", *state, "--detach")
@@ -171,6 +185,33 @@ def live() -> Iterator[Running]:
         left = [state for state in Supervisor(settings).processes() if state.up]
         shutil.rmtree(folder, ignore_errors=True)
         assert not left
+
+
+@pytest.fixture(scope="session")
+def live() -> Iterator[Running]:
+    """The instance; up once for all live tests, down at the end."""
+    with hotline_up(busy_business()) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def everybody_free(request: pytest.FixtureRequest) -> None:
+    """Who let it ring twice in a test before is paused, as it should be; the next test begins with free agents."""
+    if "live" not in request.fixturenames:
+        return
+    live: Running = request.getfixturevalue("live")
+    with closing(AsteriskControl(live.settings)) as control:
+        until(lambda: _all_free(control), "every agent is free")
+
+
+def _all_free(control: Control) -> bool:
+    try:
+        for agent in ("1001", "1002", "1003"):
+            control.log_in(agent)
+            control.unpause(agent)
+    except ControlError:  # a test before may have killed Asterisk
+        return False
+    return True
 
 
 def all_logs(folder: Path) -> list[str]:

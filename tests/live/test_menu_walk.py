@@ -11,7 +11,7 @@ from ivr.settings import ROOT
 from tests.live.conftest import Running
 
 
-@pytest.mark.standard("S15", "S16")
+@pytest.mark.standards("S15", "S16")
 def test_s16_every_way_leads_somewhere_and_a_person_is_one_key_and_eight_seconds_away(
     live: Running, tmp_path: Path
 ) -> None:

@@ -105,8 +105,12 @@ def test_accounts_are_made_listed_and_given_new_passwords(settings: Settings) ->
     ivr(settings, "ingest", "--once")
     assert "shown this once" in ivr(settings, "users", "add", "1001", "--name", "王").stdout
     assert json.loads(ivr(settings, "users", "list", "--json").stdout) == [
-        {"login": "1001", "name": "王", "role": "agent"}
+        {"login": "1001", "name": "王", "role": "agent", "work_number": None}
     ]
+    assert ivr(settings, "users", "add", "chief", "--role", "supervisor", "--work-number", "1003").returncode == 0
+    says_in_one_line(ivr(settings, "users", "add", "1003"), "chief")
+    says_in_one_line(ivr(settings, "users", "work-number", "chief", "1001"), "account 1001")
+    assert ivr(settings, "users", "work-number", "chief").returncode == 0
     says_in_one_line(ivr(settings, "users", "add", "1001"), "taken")
     says_in_one_line(ivr(settings, "users", "add", "x", "--role", "king"), "supervisor")
     assert ivr(settings, "users", "password", "1001").returncode == 0

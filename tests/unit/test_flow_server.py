@@ -39,7 +39,8 @@ def server(ready: Settings) -> Iterator[FlowServer]:
 
 def ring(server: FlowServer, flow: str) -> socket.socket:
     asterisk = socket.create_connection(("127.0.0.1", server.port), 10)
-    asterisk.sendall(f"agi_network_script: {flow}\nagi_uniqueid: ivr-9.9\n\n".encode())
+    recorded = "agi_arg_1: 2026/01/02/x-caller.wav\nagi_arg_2: 2026/01/02/x-agent.wav\n"
+    asterisk.sendall(f"agi_network_script: {flow}\nagi_uniqueid: ivr-9.9\n{recorded}\n".encode())
     return asterisk
 
 
@@ -80,7 +81,7 @@ def test_a_caller_above_the_limit_is_not_lost_but_taken_when_a_place_is_free(rea
     go_on.set()
 
     assert everything(first) == everything(second) == b""
-    assert [event["event"] for event in journal(ready)] == ["call.started"] * 2
+    assert [event["event"] for event in journal(ready)] == ["call.started", "recording.started"] * 2
     running.stop(5)
 
 

@@ -19,6 +19,8 @@ def businesses(draw: st.DrawFn) -> Hotline:
         st.sampled_from(names).map(lambda menu: {"menu": menu}),
         st.sampled_from(["service", "booking"]).map(lambda queue: {"queue": queue}),
         st.just({"language": "en"}),
+        st.just({"say": "address"}),
+        st.sampled_from(["service", "booking"]).map(lambda queue: {"message": queue}),
     )
     option = target.map(lambda leads: {"label": {"zh-CN": "某事", "en": "something"}, **leads})
     person = st.just({"label": {"zh-CN": "人工"}, "queue": "service"})
@@ -38,7 +40,7 @@ def walk_to_the_end(hotline: Hotline, pressed: list[str | None]) -> tuple[MenuWa
     walk, steps = MenuWalk(hotline), []
     for key in pressed:
         steps.append(walk.press(key))
-        if steps[-1].queue:
+        if steps[-1].leads_out:
             break
     return walk, steps
 
@@ -47,7 +49,7 @@ def walk_to_the_end(hotline: Hotline, pressed: list[str | None]) -> tuple[MenuWa
 def test_whatever_is_pressed_the_menu_ends_at_a_queue_that_exists(hotline: Hotline, pressed: list[str | None]) -> None:
     _, steps = walk_to_the_end(hotline, pressed)
 
-    assert steps[-1].queue in hotline.queues
+    assert (steps[-1].queue or steps[-1].message) in hotline.queues
     assert len(steps) <= STEPS
 
 
@@ -57,7 +59,7 @@ def test_0_reaches_a_person_from_wherever_the_caller_is(
 ) -> None:
     walk = MenuWalk(hotline)
     for key in pressed[:before]:
-        if walk.press(key).queue:
+        if walk.press(key).leads_out:
             return
 
     assert walk.press("0").queue in hotline.queues
@@ -67,8 +69,8 @@ def test_0_reaches_a_person_from_wherever_the_caller_is(
 def test_there_is_always_a_menu_to_say(hotline: Hotline, pressed: list[str | None]) -> None:
     walk = MenuWalk(hotline)
     for key in pressed:
-        assert walk.prompts[-1] == hotline.menu_prompt(walk.menu)
-        if walk.press(key).queue:
+        assert walk.prompts[-1] in (hotline.menu_prompt(walk.menu), "after_info")
+        if walk.press(key).leads_out:
             return
 
 
@@ -79,6 +81,28 @@ def test_patience_with_wrong_keys_and_with_silence_ends_at_a_person(key: str | N
     assert len(steps) == PATIENCE
     assert steps[-1].helped
     assert steps[-1].queue == "service"
+
+
+@given(businesses(), keys)
+def test_wrong_keys_and_silence_are_counted_apart_and_never_both_to_their_ends(
+    hotline: Hotline, pressed: list[str | None]
+) -> None:
+    _, steps = walk_to_the_end(hotline, pressed)
+
+    for event in ("menu.wrong_key", "menu.silent"):
+        assert sum(step.event == event for step in steps) <= PATIENCE
+    helped = [step for step in steps if step.helped]
+    assert len(helped) <= 1 and all(step.queue for step in helped)
+
+
+def test_a_caller_who_knows_the_menu_hears_the_shorter_wording_once_and_the_full_one_on_request() -> None:
+    walk = MenuWalk(SAMPLE, lambda prompt: f"{prompt}_short")
+    said = [walk.prompts]
+    for key in ("*", "1", "#", "1"):
+        walk.press(key)
+        said.append(walk.prompts)
+
+    assert said == [["menu_main_short"], ["menu_main"], ["menu_booking_short"], ["menu_main"], ["menu_booking"]]
 
 
 def test_the_reason_forgets_a_branch_that_the_caller_left_again() -> None:

@@ -36,6 +36,12 @@ def test_a_line_of_no_call_belongs_to_no_call() -> None:
     assert (event.kind, event.call_id, event.data["queue"]) == ("QUEUESTART", None, None)
 
 
+@pytest.mark.parametrize("who", ["MANAGER", "REALTIME"])
+def test_who_changed_a_queues_members_is_no_call(who: str) -> None:
+    event = parse_queue_line(f"1795372165|{who}|service|1001|ADDMEMBER|".encode())
+    assert (event.kind, event.call_id, event.channel_id, event.data["agent"]) == ("ADDMEMBER", None, None, "1001")
+
+
 def test_pipes_in_a_callers_name_stay_in_the_data() -> None:
     event = parse_queue_line(b"1795372165|u.1|service|NONE|ENTERQUEUE||13|8|1")
     assert (event.kind, event.data["args"]) == ("ENTERQUEUE", ["", "13", "8", "1"])

@@ -81,18 +81,31 @@ def test_nobody_is_answered_anonymously_and_nothing_outbound_is_dialable(
     assert "anonymous" not in modules
     assert "autoload = no" in modules
     dialled = [line for line in dialplan.splitlines() if "Dial(" in line]
-    assert [line.split("Dial(")[1] for line in dialled] == [f"PJSIP/{n},30)" for n in SAMPLE.agents]
+    outside = [line for line in dialled if "trunk-" in line or "sip:" in line]
+    assert len(outside) == 1 and "${CALLBACK_NUMBER}@" in outside[0], "callbacks alone (dialplan/callback.j2)"
 
 
-def test_every_queue_has_its_agents_by_work_number(
-    paths: StatePaths, instance: Instance, folders: RuntimeFolders
-) -> None:
+def test_who_is_on_duty_is_no_configuration(paths: StatePaths, instance: Instance, folders: RuntimeFolders) -> None:
+    """A reload must log nobody in or out: queues.conf names no members, and Asterisk keeps its own."""
     render(SAMPLE, instance, paths, folders)
     queues = written(paths, "queues.conf")
 
-    assert "[booking](waiting)" in queues
-    assert queues.count("member => PJSIP/1002,0,1002,PJSIP/1002,no") == 2
+    assert "[booking](waiting)" in queues and "[on-duty]" in queues
+    assert "member =>" not in queues
+    assert "persistentmembers = yes" in queues
     assert "joinempty =" not in queues
+
+
+def test_the_manager_interface_gives_no_account_more_than_it_needs(
+    paths: StatePaths, instance: Instance, folders: RuntimeFolders
+) -> None:
+    render(SAMPLE, instance, paths, folders)
+    manager = written(paths, "manager.conf")
+
+    granted = [line.split("=")[1] for line in manager.splitlines() if line.startswith(("read =", "write ="))]
+    classes = {word.strip() for grant in granted for word in grant.split(",")} - {""}
+    assert classes == {"agent", "call", "originate", "reporting"}, "neither system nor command nor config"
+    assert "bindaddr = 127.0.0.1" in manager
 
 
 def test_each_flow_can_be_run_as_a_classic_script(

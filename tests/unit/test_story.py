@@ -138,6 +138,78 @@ def test_strange_facts_do_not_break_the_story() -> None:
     assert "4 hotline: says: own_prompt" in told(a_call(), events)
 
 
+def cel(after: float, kind: str, channel: str = "PJSIP/1001-00000001", **extra: str) -> Event:
+    return Event("cel", kind, NOON + timedelta(seconds=after), "u.0", "u.1", {"channel": channel, "extra": extra})
+
+
+def test_holding_consulting_and_handing_over_are_told() -> None:
+    transfer = {"at": (NOON + timedelta(seconds=40)).isoformat(), "by": "1001", "to": "service", "kind": "warm"}
+    events = [
+        flow(1, "caller.known", key=True, elder=True),
+        flow(2, "notice.played"),
+        cel(25, "HOLD", extra="1001"),
+        cel(28, "UNHOLD", extra="1001"),
+        cel(30, "CONSULT", "Local/02@transfer-0;2", extra="1001>service"),
+        cel(30.1, "CHAN_START", "Local/1002@transfer-0;1"),
+        cel(40, "ATTENDEDTRANSFER"),
+        cel(41, "TRANSFER_RETURNED", extra="1001"),
+        cel(42, "CUT_OFF", extra="1001"),
+        flow(61, "rating.given", score=2),
+        flow(70, "wrap_up.noted", agent="1001", disposition="service", text="ok"),
+        flow(80, "case.closed", by="boss", outcome="refund"),
+    ]
+    assert told(a_call(transfers=[transfer]), events) == [
+        "1 system: the caller is known: key customer、elder",
+        "2 hotline: plays the emergency notice",
+        "20 agent: agent 1001 answers",
+        "25 agent: agent 1001 puts the caller on hold",
+        "28 agent: agent 1001 is back with the caller",
+        "30 agent: agent 1001 speaks with Customer service first",
+        "40 agent: hands the caller over to Customer service, who knows the matter",
+        "41 system: nobody takes the transfer, the caller goes back to agent 1001",
+        "42 system: agent 1001's line is gone, the caller waits on, before all others",
+        "60 caller: hangs up",
+        "61 caller: rates the talk 2",
+        "70 agent: agent 1001 notes: Customer service ok",
+        "80 agent: boss closes the case: refund",
+    ]
+
+
+def test_waiting_and_what_is_chosen_instead_are_told() -> None:
+    events = [
+        Event("queue_log", "EXITWITHKEY", NOON + timedelta(seconds=30), "u.0", "u.0", {"queue": "service"}),
+        flow(31, "wait.choice", choice="callback"),
+        flow(31, "wait.choice", choice="nonsense"),
+        flow(35, "callback.requested", number="13700000000"),
+        flow(36, "message.discarded", why="short"),
+        flow(37, "message.left", seconds=9.5),
+        flow(38, "rating.given"),
+    ]
+    record = a_call(answered_at=None, agent=None, outcome="callback", hung_up_by="system")
+    assert told(record, events) == [
+        "30 caller: presses a key while queued",
+        "31 caller: chooses a callback",
+        "35 caller: asks to be called back at 13700000000",
+        "36 system: the message is not kept (short)",
+        "37 caller: leaves a message of 9.5 s",
+        "38 caller: rates the talk ?",
+        "60 system: the hotline says goodbye and ends the call",
+    ]
+
+
+@pytest.mark.parametrize(("result", "words"), [("BUSY", "is busy"), ("CONGESTION", "did not get through (CONGESTION)")])
+def test_a_callback_tells_whom_it_called_and_what_became_of_it(result: str, words: str) -> None:
+    record = a_call(direction="outbound", callback_of="first", called="13700000000", answered_at=None)
+    events = [
+        cel(1, "CALLBACK_PLACE", extra="first/1"),
+        cel(5, "CALLBACK_DIALLED", extra="first/1"),
+        cel(30, "CALLBACK_RESULT", extra=f"first/1/{result}"),
+    ]
+    lines = told(record, events)
+    assert lines[:2] == ["1 system: the place in line is kept", "5 system: calls 13700000000 back"]
+    assert words in lines[2]
+
+
 def test_both_languages_say_the_same_things() -> None:
     assert MESSAGES["zh-CN"].keys() == MESSAGES["en"].keys()
     assert PROMPTS["zh-CN"].keys() == PROMPTS["en"].keys()

@@ -164,6 +164,21 @@ def drain(worker: Worker) -> None:
         continue
 
 
+def test_message_is_heard_from_its_beginning_though_no_agent_answered(
+    settings: Settings, store: Store, clock: Clock
+) -> None:
+    add_call(store, answered=None)
+    with store.write() as session:
+        session.add(Leg(id="c1-message", call_id="c1", role="message", recording="2026/m.wav", seconds=9.0))
+        session.add(Transcript(leg_id="c1-message", state="pending", words=[]))
+    ear = Ear()
+    drain(Worker(settings, store, hears=ear, now=clock))
+    assert states(store)["c1-message"] == "done"
+    assert transcript(store, "c1-message").text.startswith("您好")
+    score = score_of(store)
+    assert score is not None and "message" not in str(score.items)
+
+
 def test_finished_call_is_written_down_on_both_legs_and_scored(settings: Settings, store: Store, clock: Clock) -> None:
     add_call(store)
     ear = Ear()

@@ -47,6 +47,7 @@ def upgrade() -> None:
         sa.Column("notes", sa.Text(), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_customer"),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "live_board",
@@ -110,6 +111,7 @@ def upgrade() -> None:
         sa.Column("closed_at", sa.DateTime(timezone=True)),
         sa.PrimaryKeyConstraint("id", name="pk_service_case"),
         sa.UniqueConstraint("kind", "origin", name="uq_service_case_kind_origin"),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_service_case_call_id", "service_case", ["call_id"])
     op.create_index("ix_service_case_customer_id", "service_case", ["customer_id"])
@@ -168,6 +170,11 @@ def upgrade() -> None:
     )
     op.create_index("ix_visit_customer_id", "visit", ["customer_id"])
 
+    with op.batch_alter_table("user_account") as batch_op:
+        batch_op.add_column(sa.Column("work_number", sa.Text()))
+    with op.batch_alter_table("access_log") as batch_op:
+        batch_op.add_column(sa.Column("customer_id", sa.Integer()))
+        batch_op.create_index("ix_access_log_customer_id", ["customer_id"])
     with op.batch_alter_table("call") as batch_op:
         batch_op.add_column(sa.Column("customer_id", sa.Integer()))
         batch_op.add_column(sa.Column("offered", sa.Boolean(), nullable=False, server_default=sa.false()))
@@ -179,6 +186,11 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("user_account") as batch_op:
+        batch_op.drop_column("work_number")
+    with op.batch_alter_table("access_log") as batch_op:
+        batch_op.drop_index("ix_access_log_customer_id")
+        batch_op.drop_column("customer_id")
     with op.batch_alter_table("call") as batch_op:
         batch_op.drop_index("ix_call_customer_id")
         batch_op.drop_index("ix_call_callback_of")

@@ -1,0 +1,58 @@
+"""Which day is what: public holidays, their make-up working days, and the business's own exceptions (S18)."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import chinese_calendar
+
+from ivr.hotline.hours import Spans, parse_day
+
+WORKING_DAY = "open"
+CLOSED_DAY = "closed"
+
+_FRIDAY = 4
+
+
+def read_exception(text: str) -> Spans | None:
+    """An own day as it is written: `closed` (no spans), `open` (None: a working day), or hours; raises ValueError."""
+    match text.strip():
+        case "closed":
+            return ()
+        case "open":
+            return None
+        case hours:
+            return parse_day(hours)
+
+
+@dataclass(frozen=True)
+class DayCalendar:
+    """What a date does to a week's hours. Days no source knows anything about are ordinary days of the week.
+
+    `exceptions`: own days, which come before any holiday. Source of the holidays: the State Council's yearly
+    notices as kept by the library chinesecalendar; it knows a year only once its notice is out.
+    """
+
+    chinese_holidays: bool = True
+    exceptions: Mapping[dt.date, str] = field(default_factory=dict)
+
+    def spans(self, day: dt.date, week: Mapping[int, Spans]) -> Spans:
+        """When a queue with these weekly hours is open on `day`."""
+        usual = week.get(day.weekday(), ())
+        if day in self.exceptions:
+            own = read_exception(self.exceptions[day])
+            return _working_day(usual, week) if own is None else own
+        if self.chinese_holidays and day in chinese_calendar.holidays:
+            return ()
+        if self.chinese_holidays and day in chinese_calendar.workdays and day.weekday() > _FRIDAY:
+            return _working_day(usual, week)
+        return usual
+
+    def knows(self, day: dt.date) -> bool:
+        """Whether the public holidays of a date's year are known."""
+        return not self.chinese_holidays or day.year <= max(chinese_calendar.holidays).year
+
+
+def _working_day(usual: Spans, week: Mapping[int, Spans]) -> Spans:
+    """A made-up working day has the hours of that weekday where it has any, else those of the first working day."""
+    return usual or next((spans for _, spans in sorted(week.items()) if spans), ())

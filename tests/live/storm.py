@@ -1,0 +1,211 @@
+"""Thirty callers on three agents: who they are, what they do, and what each of them saw of it."""
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from ivr.demo.rtp import RtpLine, RtpLines
+from ivr.demo.sipp import SippError, SippRun, free_udp_port
+from ivr.demo.watch import JournalWatch, NotSeen
+from tests.live.conftest import Running, listen
+from tests.phones import SCENARIOS, Caller, calling
+
+PATIENCE = 300.0
+"""Seconds after which a caller who waits for somebody tells the test that nobody came."""
+
+MIX = {"waits": 12, "gives up": 3, "asks for a callback": 3, "leaves a message": 1, "is blocked": 1, "only listens": 1}
+OUTCOME = {
+    "waits": "answered",
+    "gives up": "abandoned",
+    "asks for a callback": "callback",
+    "leaves a message": "message",
+    "is blocked": "blocked",
+    "only listens": "ended_in_menu",
+}
+BLOCKED = "13899999999"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a caller meant to do and saw happen; `outcome` is how the record must put it."""
+
+    call_id: str
+    number: str
+    plot: str
+    outcome: str
+
+
+class Storm:
+    """Callers who come one after the other on `lines` lines until the time is over."""
+
+    def __init__(self, running: Running, lines: int, seconds: float, seed: int = 1) -> None:
+        self._running = running
+        self._lines = lines
+        self._ends = time.monotonic() + seconds
+        self._random = random.Random(seed)
+        self._next = 0
+        self._lock = threading.Lock()
+
+    def rage(self) -> list[Seen]:
+        """Let them call; gives what every one of them saw, in the order they hung up."""
+        seen: list[Seen] = []
+        with RtpLines(self._lines) as rtp, ThreadPoolExecutor(self._lines) as people:
+            for told in [people.submit(self._one_line, line) for line in rtp.lines]:
+                seen += told.result()
+        return seen
+
+    def _one_line(self, line: RtpLine) -> list[Seen]:
+        seen = []
+        while time.monotonic() < self._ends:
+            plot, number, dice = self._cast()
+            seen.append(self._call(line, plot, number, dice))
+            line.remote = None
+        return seen
+
+    def _cast(self) -> tuple[str, str, random.Random]:
+        with self._lock:
+            self._next += 1
+            plot = self._random.choices(list(MIX), list(MIX.values()))[0]
+            number = BLOCKED if plot == "is blocked" else f"1370{self._next:06d}8"  # 8: answers when called back
+            return plot, number, random.Random(self._random.random())
+
+    def _call(self, line: RtpLine, plot: str, number: str, dice: random.Random) -> Seen:
+        watch = self._running.watch()
+        with calling(self._running.server, self._running.number, [Caller(number, line)]) as run:
+            run.wait_for("answered")
+            call_id = self._own_call(watch, number, run)
+            outcome = PLOTS[plot](OnTheLine(call_id, line, run, watch, dice))
+            with suppress(SippError):  # whom the hotline says goodbye to has no call left to hang up
+                run.hang_up()
+            with suppress(SippError):
+                run.result()
+        return Seen(call_id, number, plot, outcome)
+
+    def _own_call(self, watch: JournalWatch, number: str, run: SippRun) -> str:
+        """Several calls of a blocked number may be there at once: the one of this signalling counts."""
+        return watch.call_from(number)
+
+
+@dataclass
+class OnTheLine:
+    """A caller's ear, thumb and patience."""
+
+    call_id: str
+    line: RtpLine
+    run: SippRun
+    watch: JournalWatch
+    dice: random.Random
+
+    def press(self, key: str) -> None:
+        self.line.press(key)
+
+    def notice(self, *kinds: str, count: int = 1) -> str:
+        return self.watch.wait_in(self.call_id, *kinds, count=count, seconds=PATIENCE).kind
+
+    def joins_the_line(self) -> None:
+        self.notice("menu.entered")
+        self.press("0")
+        self.notice("ENTERQUEUE")
+
+
+def waits(caller: OnTheLine) -> str:
+    caller.joins_the_line()
+    caller.notice("BRIDGE_ENTER")
+    listen(caller.dice.uniform(2, 6))
+    return "answered"
+
+
+def gives_up(caller: OnTheLine) -> str:
+    """Unless somebody is quicker."""
+    caller.joins_the_line()
+    with suppress(NotSeen):
+        caller.watch.wait_in(caller.call_id, "BRIDGE_ENTER", seconds=caller.dice.uniform(2, 15))
+        listen(1.0)
+    return "abandoned"
+
+
+def asks_for_a_callback(caller: OnTheLine) -> str:
+    """Unless an agent takes the call before the key is pressed."""
+    caller.joins_the_line()
+    listen(caller.dice.uniform(1, 3))
+    caller.press("5")
+    if caller.notice("EXITWITHKEY", "BRIDGE_ENTER") == "BRIDGE_ENTER":
+        listen(1.0)
+        return "answered"
+    listen(1.0)
+    caller.press("2")
+    caller.notice("wait.choice")
+    listen(1.5)
+    caller.press("1")
+    caller.notice("callback.requested")
+    caller.notice("LINKEDID_END")
+    return "callback"
+
+
+def leaves_a_message(caller: OnTheLine) -> str:
+    caller.joins_the_line()
+    listen(1.0)
+    caller.press("5")
+    if caller.notice("EXITWITHKEY", "BRIDGE_ENTER") == "BRIDGE_ENTER":
+        listen(1.0)
+        return "answered"
+    listen(1.0)
+    caller.press("3")
+    caller.notice("wait.choice")
+    for _ in range(40):  # from before the tone until the recording has been confirmed
+        caller.line.hum(1.0)
+        if _happened(caller, "message.left", "LINKEDID_END"):
+            break
+    caller.notice("LINKEDID_END")
+    return "message"
+
+
+def _happened(caller: OnTheLine, *kinds: str) -> bool:
+    with suppress(NotSeen):
+        caller.watch.wait_in(caller.call_id, *kinds, seconds=1.0)
+        return True
+    return False
+
+
+def is_blocked(caller: OnTheLine) -> str:
+    caller.notice("LINKEDID_END")
+    return "blocked"
+
+
+def only_listens(caller: OnTheLine) -> str:
+    caller.notice("menu.entered")
+    listen(caller.dice.uniform(0.5, 3))
+    return "ended_in_menu"
+
+
+PLOTS: dict[str, Callable[[OnTheLine], str]] = {
+    "waits": waits,
+    "gives up": gives_up,
+    "asks for a callback": asks_for_a_callback,
+    "leaves a message": leaves_a_message,
+    "is blocked": is_blocked,
+    "only listens": only_listens,
+}
+
+
+@contextmanager
+def carrier(running: Running, port: int) -> Iterator[SippRun]:
+    """The carrier's side: customers who are called back; its log is what they received."""
+    scenario = SCENARIOS / "carrier.xml"
+    with SippRun(scenario, running.server, "carrier", calls=5000, listen=port, limit_seconds=1800) as run:
+        yield run
+
+
+def rung(carrier_run: SippRun) -> Counter[str]:
+    """How often every number was rung, as the carrier saw it."""
+    lines = [line.split(" ") for line in carrier_run.happened() if line.startswith("rings ")]
+    return Counter(words[1].rstrip("@") for words in lines)
+
+
+def free_port() -> int:
+    return free_udp_port("127.0.0.1")
