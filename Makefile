@@ -4,7 +4,7 @@ BIN := .venv/bin
 STATE ?=
 ONCE ?=
 
-.PHONY: run test lint lock clean
+.PHONY: run test prove storm lint lock clean
 
 run:  ## from nothing to a call: ONCE=1 ends after its story, STATE=dir keeps everything there
 	@$(PYTHON) tools/bootstrap.py
@@ -13,7 +13,15 @@ run:  ## from nothing to a call: ONCE=1 ends after its story, STATE=dir keeps ev
 test:  ## lint, then every test; in CI (CI=true) a skipped test fails
 	@$(PYTHON) tools/bootstrap.py --test
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m "not long" $(PYTEST_ARGS)
+
+prove:  ## the live stories that take minutes each
+	@$(PYTHON) tools/bootstrap.py --test
+	@$(BIN)/python -m pytest -n 0 -m long $(PYTEST_ARGS)
+
+storm:  ## five minutes of 30 callers on 3 agents while every Python process is killed in turn
+	@$(PYTHON) tools/bootstrap.py --test
+	@IVR_STORM_SECONDS=300 $(BIN)/python -m pytest -n 0 tests/live/test_storm.py $(PYTEST_ARGS)
 
 lint:
 	$(BIN)/ruff check .

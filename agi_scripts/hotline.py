@@ -48,9 +48,10 @@ def greeting(call: Call) -> list[str]:
 
 
 def tell_what_was_skipped(call: Call, opening: list[str]) -> None:
-    """A key stops the greeting; the notice and the recording are told to everybody."""
+    """A key stops the greeting; the notice and the recording are told to everybody, who is in a hurry in few words."""
     _, *notice, recording = opening
-    call.play(*(prompt for prompt in notice if not call.begun(prompt)), *([] if call.heard(recording) else [recording]))
+    told = [] if call.heard(recording) else [call.briefly("recording_notice")]
+    call.play(*(prompt for prompt in notice if not call.begun(prompt)), *told)
 
 
 def goes_straight_to_a_person(call: Call, caller: CallerFacts) -> bool:
@@ -59,7 +60,12 @@ def goes_straight_to_a_person(call: Call, caller: CallerFacts) -> bool:
 
 
 def straight_queue(call: Call, caller: CallerFacts) -> str:
-    return (call.hotline.callers.key_queue if caller.key else None) or call.hotline.default_queue
+    """Key customers' queue, else one in which the agent of their own serves (S22); everybody else's is the default."""
+    default = call.hotline.default_queue
+    if not caller.key:
+        return default
+    served = [name for name, queue in call.hotline.queues.items() if caller.agent in queue.agents]
+    return call.hotline.callers.key_queue or (served[0] if served and default not in served else default)
 
 
 def ask_menu(call: Call, walk: MenuWalk, opening: list[str]) -> Step | None:

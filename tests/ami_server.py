@@ -99,6 +99,7 @@ class FakeAmi:
 
     def _queuestatus(self, asked: dict[str, Any]) -> list[Headers]:
         rows = [m.headers(queue, place) for queue, members in self.queues.items() for place, m in members.items()]
+        rows += [[("Event", "QueueParams"), ("Queue", queue)] for queue in self.queues]
         rows += [[("Event", "QueueEntry"), *entry.items()] for entry in self.waiting]
         return _listing(rows, "QueueStatusComplete")
 

@@ -236,7 +236,8 @@ class _Teller:
             return "system", "joins" if not self._record.callback_of else "place_joins", {"queue": queue}
         if event.kind == "RINGNOANSWER":
             return "system", "no_answer", {"agent": event.data.get("agent") or ""}
-        if event.kind in ("EXITWITHTIMEOUT", "EXITEMPTY"):
+        # From an agent of their own the caller goes on in the same line.
+        if event.kind in ("EXITWITHTIMEOUT", "EXITEMPTY") and not event.data.get("own"):
             return "system", "exit", {"queue": queue}
         if event.kind == "EXITWITHKEY":
             return "caller", "key_in_line", {}

@@ -6,7 +6,9 @@ followed by long silence; the control socket serves one client; file names of au
 was heard, so the phone is given none; `net_interface` takes an address, but not the loopback's name.
 """
 
+import contextlib
 import json
+import random
 import shutil
 import socket
 import subprocess
@@ -34,6 +36,7 @@ T = TypeVar("T")
 
 _MODULES = ("account", "menu", "uuid", "g711", "aufile", "ctrl_tcp")
 _START_SECONDS = 20.0
+_STARTS = 4
 _COMMAND_SECONDS = 10.0
 
 _CONFIG = """\
@@ -112,6 +115,7 @@ class Phone:
         self._answers: dict[str, dict[str, Any]] = {}
         self._token = 0
         self._sounds = 0
+        self._spoke = False
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
 
@@ -132,13 +136,26 @@ class Phone:
 
     def start(self) -> None:
         """Start the program; with a password, wait until the server has accepted the registration."""
+        for tries_left in reversed(range(_STARTS)):
+            try:
+                self._control = self._run()
+                break
+            except PhoneError:
+                # Between the choice of a port and its use somebody else may have taken it.
+                if not tries_left or not self._met_taken_port():
+                    raise
+                self._end()
+        threading.Thread(target=self._listen, args=(self._control,), daemon=True).start()
+        if self._password is not None:
+            self._wait_until_registered()
+
+    def _run(self) -> socket.socket:
         sip, control = (
             _free_port(self.server[0], socket.SOCK_DGRAM),
             _free_port(self.server[0], socket.SOCK_STREAM),
         )
         self._write_config(sip, control)
-        log = (self.folder / "log").open("wb")
-        with log:
+        with (self.folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
                 self._program.argv("-f", self.folder),
                 cwd=self.folder,
@@ -148,20 +165,23 @@ class Phone:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._control = self._connect(control)
-        threading.Thread(target=self._listen, args=(self._control,), daemon=True).start()
-        if self._password is not None:
-            self._wait_until_registered()
+        return self._connect(control)
+
+    def _met_taken_port(self) -> bool:
+        return "address already in use" in (self.folder / "log").read_text(errors="replace").lower()
 
     def close(self) -> None:
         """End the program, politely first, and remove its folder."""
+        self._end()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _end(self) -> None:
         if self._control is not None:
             self._control.close()
             self._control = None
         if self._process is not None:
             end_program(self._process)
             self._process = None
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def pull_the_plug(self) -> None:
         """Be gone without a word, as when the power fails."""
@@ -192,6 +212,7 @@ class Phone:
         self._sounds += 1
         name = f"say-{self._sounds}.wav"
         seconds = _with_silence(sound, self.folder / name)
+        self._spoke = True
         self.command("ausrc", f"aufile,{name}")
         return seconds
 
@@ -205,6 +226,10 @@ class Phone:
         return where
 
     # What a phone notices
+
+    @property
+    def running(self) -> bool:
+        return self._control is not None
 
     @property
     def events(self) -> list[PhoneEvent]:
@@ -296,8 +321,11 @@ class Phone:
         raise PhoneError(f"Phone {self.user} does not start.", self._last_words())
 
     def _fall_silent(self) -> None:
-        # What was said last in one call would be said first in the next.
-        self.command("ausrc", "aufile,silence.wav")
+        # What was said last in one call would be said first in the next. Only then: now and then a sound begun on a
+        # ringing call "ends" at once, and the call with it.
+        if self._spoke:
+            self.command("ausrc", "aufile,silence.wav")
+            self._spoke = False
 
     def _wait_until_registered(self) -> None:
         # The answer may have come before the control socket was open, so the state is asked for as well.
@@ -342,9 +370,12 @@ def _messages(control: socket.socket) -> Iterator[dict[str, Any]]:
 
 
 def _free_port(host: str, kind: socket.SocketKind) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+    # Above the ports that Linux gives to whoever asks for any, where a taken one is rarer.
+    while True:
+        port = random.randrange(61000, 65536)
+        with socket.socket(socket.AF_INET, kind) as probe, contextlib.suppress(OSError):
+            probe.bind((host, port))
+            return port
 
 
 def _write_silence(where: Path) -> None:

@@ -1,12 +1,14 @@
 """Many calls at once: SIPp with a scenario of ours, its result as data."""
 
 import csv
+import secrets
 import shutil
 import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -181,10 +183,15 @@ def run_sipp(
 
 
 def free_udp_port(host: str) -> int:
-    """A port nothing listens on at the moment."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+    """A port nothing listens on at the moment, below the system's ephemeral range.
+
+    An ephemeral one would be given to somebody else before SIPp has opened it when many start at once.
+    """
+    while True:
+        port = 20000 + secrets.randbelow(12000)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, suppress(OSError):
+            probe.bind((host, port))
+            return port
 
 
 def _seconds(text: str) -> float:

@@ -141,7 +141,6 @@ class Trunk(Strict):
     host: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:-]{1,253}$")]
     port: Annotated[int, Field(ge=1, le=65535)] = 5060
     allow: Annotated[list[Annotated[str, AfterValidator(_known_network)]], Field(min_length=1)]
-    lines: Annotated[int, Field(ge=1, le=1000)] = 10
 
 
 class Calendar(Strict):

@@ -207,7 +207,7 @@ def _queue_names(lang: Language, hotline: Hotline, written: dict[str, object]) -
     for name, queue in hotline.queues.items():
         labels = {str(language): label for language, label in queue.label.items()}
         if lang in labels and f"queue_{name}" not in written:
-            yield Prompt(f"queue_{name}", lang, (Part(labels[lang], lang),))
+            yield Prompt(f"queue_{name}", lang, (Part(labels[lang], lang),), piece=True)
 
 
 def notice_prompts(hotline: Hotline, texts: Mapping[Language, str]) -> dict[Key, Prompt]:

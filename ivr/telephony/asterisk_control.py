@@ -23,6 +23,7 @@ _UP = "6"
 _RINGING = ("4", "5")
 _REASON = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 TRANSFER_CONTEXT = "transfer"
+PUT_DOWN_CONTEXT = "put-down"
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,16 @@ class AsteriskControl:
         self._ami.ask("BlindTransfer", Channel=channel.name, Exten=number, Context=TRANSFER_CONTEXT)
 
     def hang_up(self, agent: str) -> None:
-        self._ami.ask("Hangup", repeatable=True, Channel=self._channel(agent).name, Cause=16)
+        """While the agent consults, the phone put down hands the caller over: what AMI's Hangup does as well."""
+        channel = self._channel(agent)
+        if channel.bridge and not self._consults(channel):
+            self._ami.ask("Redirect", Channel=channel.name, Context=PUT_DOWN_CONTEXT, Exten="s", Priority=1)
+        else:
+            self._ami.ask("Hangup", repeatable=True, Channel=channel.name, Cause=16)
+
+    def _consults(self, channel: Channel) -> bool:
+        there = [other for other in read_channels(self._ami) if other.bridge == channel.bridge]
+        return any(other.name.startswith("Local/") and f"@{TRANSFER_CONTEXT}-" in other.name for other in there)
 
     def _press(self, agent: str, keys: str) -> None:
         if not keys:

@@ -7,6 +7,7 @@ does the same by AddQueueMember and RemoveQueueMember, `on-duty` always first:
 
     AddQueueMember(on-duty,PJSIP/<desk>,0,,<agent>,PJSIP/<desk>)
     AddQueueMember(<queue>,PJSIP/<desk>,<level - 1>,,<agent>,PJSIP/<desk>)      for every queue of the agent
+    AddQueueMember(<queue>-<agent>,PJSIP/<desk>,0,,<agent>,PJSIP/<desk>)        likewise (ivr/calls/own_agent.py)
 
 `sync` puts right what differs. An agent with `login: phone` who is new in the business file is put on duty once;
 from then on only logging in and out changes it.
@@ -18,6 +19,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ivr.calls.own_agent import is_own_queue, own_queue
 from ivr.hotline import Hotline
 from ivr.instance import LOOPBACK, Instance
 from ivr.settings import StatePaths
@@ -92,8 +94,13 @@ def interface_of(desk: str) -> str:
     return f"PJSIP/{desk}"
 
 
-def plan(hotline: Hotline, members: Collection[Member], newcomers: Collection[str] = ()) -> list[Step]:
-    """What has to be done so that the queues' members are who they should be; the roster comes first."""
+def plan(
+    hotline: Hotline, members: Collection[Member], newcomers: Collection[str] = (), own_queues: Collection[str] = ()
+) -> list[Step]:
+    """What has to be done so that the queues' members are who they should be; the roster comes first.
+
+    `own_queues`: the agents' own queues that Asterisk knows; a new agent's comes with the next reload.
+    """
     roster, steps = _roster(hotline, members)
     taken = {member.interface for member in roster.values()}
     for agent in sorted(newcomers):
@@ -109,11 +116,21 @@ def plan(hotline: Hotline, members: Collection[Member], newcomers: Collection[st
         for agent, level in queue.agents.items()
         if agent in roster
     }
+    wanted |= {
+        (own, add.interface): Add(own, add.agent, add.interface, 0, add.paused, add.reason)
+        for add in list(wanted.values())
+        if (own := own_queue(add.queue, add.agent)) in own_queues
+    }
     there = {(m.queue, m.interface): m for m in members if m.queue != ROSTER}
+    # app_queue keeps, by its address alone, the queue of a member's last call for the wrap-up. Who has left a queue
+    # that may be gone with the next reload joins the others anew, which makes app_queue forget it.
+    moved = {member.interface for key, member in there.items() if key not in wanted}
     for key, member in there.items():
         add = wanted.get(key)
         if add is None or add.agent != member.agent:
             steps.append(Remove(*key))
+        elif member.interface in moved:
+            steps += [Remove(*key), add]
         elif add.penalty != member.penalty:
             steps.append(Level(*key, add.penalty))
     steps += [add for key, add in wanted.items() if key not in there or there[key].agent != add.agent]
@@ -135,7 +152,18 @@ def _roster(hotline: Hotline, members: Iterable[Member]) -> tuple[dict[str, Memb
 
 def read_members(client: AmiClient) -> list[Member]:
     """Every member of every queue; raises ControlError."""
-    return [member_of(event) for event in client.ask_list("QueueStatus") if event.event == "QueueMember"]
+    return members_of(client.ask_list("QueueStatus"))
+
+
+def members_of(status: Iterable[Message]) -> list[Member]:
+    """Every member of every queue, from what QueueStatus told."""
+    return [member_of(event) for event in status if event.event == "QueueMember"]
+
+
+def own_queues(status: Iterable[Message]) -> set[str]:
+    """The agents' own queues, from what QueueStatus told."""
+    names = {event.get("Queue") for event in status if event.event == "QueueParams"}
+    return {name for name in names if is_own_queue(name)}
 
 
 def member_of(event: Message) -> Member:
@@ -195,7 +223,8 @@ def settle(client: AmiClient, hotline: Hotline, newcomers: Collection[str] = ())
     """Carry out the plan until nothing differs any more; the number of steps. Raises ControlError."""
     done = 0
     for _ in range(_ROUNDS):
-        steps = plan(hotline, read_members(client), newcomers)
+        status = client.ask_list("QueueStatus")
+        steps = plan(hotline, members_of(status), newcomers, own_queues(status))
         if not steps:
             return done
         carry_out(client, steps)

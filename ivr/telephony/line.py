@@ -17,6 +17,9 @@ from ivr.speech.audio import FORMATS
 LATE = "late_"
 """Before the queue's name in a language, once the wait is long (S7)."""
 
+CUT = "CUT"
+"""In place of the queue's name, for whom our side has cut off (S10); queues have small letters."""
+
 LINE_FACTS = "${QUEUE},${JOINED},${IVR_CLASS},${IVR_WHY},${MEMBERNAME},${IVR_REASON}"
 """What the dialplan keeps of a caller in line; the reason last, as it alone may hold a comma."""
 
@@ -72,6 +75,9 @@ def write_line_sounds(hotline: Hotline, folder: Path, prompts: Path) -> None:
     _write_tone(folder / "tone.ulaw")
     for language in hotline.languages:
         _link_sounds(folder / language, "next", prompts / language / "wait_next")
+        _link(prompts / f"{language}_{CUT}", Path(language))
+        _link_sounds(folder / f"{language}_{CUT}", "next", prompts / language / "cut_off")
+        _link_sounds(folder / f"{language}_{CUT}", "end", prompts / language / "thanks_waiting")
         for queue in hotline.queues:
             offers = line_offers(hotline, queue)
             for late in ("", LATE):

@@ -112,6 +112,7 @@ def _values(
         "flow_seconds": FLOW_SECONDS,
         "turn_seconds": TURN_SECONDS,
         "turns": TURNS,
+        "key_in_sentence": Checked("\x01"),
         "callback": _callback(hotline),
         "music_classes": sorted({"default", *(queue.music for queue in hotline.queues.values())}),
         "announce_seconds": hotline.waiting.announce_seconds,

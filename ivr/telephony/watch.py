@@ -17,6 +17,7 @@ from ivr.calls.cel import read_cel
 from ivr.calls.events import Event, Found
 from ivr.calls.live_board import InLine, Leg, Seat, Seen, draw, last_board, save_board
 from ivr.calls.minder import NO_ANSWER, Holds, Reminders, Ringing
+from ivr.calls.own_agent import line_of
 from ivr.calls.queue_log import read_queue_log
 from ivr.errors import IvrError
 from ivr.hotline import Hotline, load_hotline
@@ -122,7 +123,7 @@ class Watch:
         entries = [_in_line(event) for event in status if event.event == "QueueEntry"]
         seen = self._seen(client, hotline, members, entries, [channel_of(event) for event in listed], now)
         self._write(hotline, seen, now)
-        self._mind(hotline, members, seen, now)
+        self._mind(hotline, members, duty.own_queues(status), seen, now)
 
     def _hotline(self) -> Hotline:
         return load_hotline(self._settings.checked_hotline_file)
@@ -166,8 +167,10 @@ class Watch:
             save_board(session, board, now)
         self._before = board
 
-    def _mind(self, hotline: Hotline, members: list[Member], seen: Seen, now: dt.datetime) -> None:
-        if duty.plan(hotline, members):
+    def _mind(
+        self, hotline: Hotline, members: list[Member], own_queues: set[str], seen: Seen, now: dt.datetime
+    ) -> None:
+        if duty.plan(hotline, members, own_queues=own_queues):
             self._order(duty.put_right, self._settings.paths, Instance.load(self._settings.paths), hotline)
         for agent in self._ringing.to_pause(seat.agent for seat in seen.seats if not seat.paused):
             self._order(self._control.pause, agent, NO_ANSWER)
@@ -235,7 +238,7 @@ def _in_line(entry: Message) -> InLine:
     return InLine(
         call=entry.get("Uniqueid"),
         caller=entry.get("CallerIDNum").removeprefix("unknown"),
-        queue=entry.get("Queue"),
+        queue=line_of(entry.get("Queue")),
         position=int(entry.get("Position") or 0),
         waited=int(entry.get("Wait") or 0),
         priority=int(entry.get("Priority") or 0),

@@ -37,7 +37,7 @@ def test_caller_who_knows_the_menu_presses_a_key_in_the_greeting_and_still_hears
     told = tell(hotline, Caller(keys=["0"]), journal, seconds_before_key=1.0)
 
     assert told.caller.heard[:3] == ["greeting", "recording_notice", "menu_main"]
-    assert told.caller.heard[3] == "recording_notice"
+    assert told.caller.heard[3] == "recording_notice_short"
     greeting, *_ = [e for e in told.events if e["event"] == "prompt.played"]
     assert greeting["prompt"] == "greeting"
     assert greeting["cut"] is True

@@ -157,6 +157,15 @@ def test_an_elder_reaches_a_person_without_a_menu(journal: Path) -> None:
     assert "menu.entered" not in told.event_names()
 
 
+def test_s22_key_customer_goes_to_a_queue_in_which_their_own_agent_serves(journal: Path) -> None:
+    who = CallerFacts(key=True, agent="1003")
+    without_1003 = business(queues__service__agents=["1001", "1002"])
+    told = tell(hotline, Caller(), journal, who=who, hotline=without_1003)
+
+    assert told.caller.variables["IVR_QUEUE"] == "booking"
+    assert told.caller.variables["IVR_AGENT"] == "1003"
+
+
 def test_a_blocked_number_hears_a_polite_line_and_nothing_else(journal: Path) -> None:
     told = tell(hotline, Caller(), journal, who=CallerFacts(customer_id=9, blocked=True, key=True))
 
@@ -271,7 +280,7 @@ def test_s20_a_notice_in_force_comes_before_the_menu(journal: Path) -> None:
 def test_s20_who_presses_a_key_in_the_greeting_hears_the_notice_before_being_put_through(journal: Path) -> None:
     told = tell(hotline, Caller(keys=["0"]), journal, notice=NOTICE, seconds_before_key=0.5)
 
-    assert told.caller.heard[4:] == ["notice", "recording_notice", "connecting"]
+    assert told.caller.heard[4:] == ["notice", "recording_notice_short", "connecting"]
     assert told.event_names().count("notice.played") == 1
 
 

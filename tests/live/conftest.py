@@ -34,10 +34,22 @@ HERE = Path(__file__).parent
 CROWD = [str(number) for number in range(2001, 2021)]
 
 
+LONG = frozenset(
+    f"test_{name}.py"
+    for name in (
+        "callbacks", "callers", "customers", "desk", "duty", "menu_walk",
+        "message", "own_agent", "rating", "record", "storm", "waiting",
+    )
+)  # fmt: skip
+"""Files of stories that take minutes: `make prove` plays them, `make test` the others."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.live)
+            if item.path.name in LONG:
+                item.add_marker(pytest.mark.long)
 
 
 class Running:
@@ -199,7 +211,11 @@ def everybody_free(request: pytest.FixtureRequest) -> None:
     """Who let it ring twice in a test before is paused, as it should be; the next test begins with free agents."""
     if "live" not in request.fixturenames:
         return
-    live: Running = request.getfixturevalue("live")
+    free_everybody(request.getfixturevalue("live"))
+
+
+def free_everybody(live: Running) -> None:
+    """Log agents in and end their pauses; scenes that begin before their first test do it themselves."""
     with closing(AsteriskControl(live.settings)) as control:
         until(lambda: _all_free(control), "every agent is free")
 

@@ -2,17 +2,19 @@
 
 import time
 import wave
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from ivr.calls.events import Event
 from ivr.demo.phone import Phone, PhoneEvent
 from ivr.demo.watch import JournalWatch
-from tests.live.conftest import Running, listen
+from tests.live.conftest import CROWD, Running, listen
 
 _LOUD = 300
 """Root mean square of 20 ms, of 32768, above which something is heard."""
@@ -30,9 +32,21 @@ class Talk:
     agent: Phone
     _stack: ExitStack
 
+    @property
+    def work_number(self) -> str:
+        """The agent's."""
+        return self.agent.user
+
     def phone(self, work_number: str) -> Phone:
         """Another agent's phone, registered from now on."""
         return self._stack.enter_context(self.live.agent_phone(work_number))
+
+    def over(self) -> None:
+        """The caller hangs up, if the call is not over; every phone is gone."""
+        if self.caller.running and not any(event.kind == "CALL_CLOSED" for event in self.caller.events):
+            self.caller.hang_up()
+            self.caller.wait_for("CALL_CLOSED")
+        self._stack.close()
 
     def wait(self, kind: str, extra: str, seconds: float = 15.0, count: int = 1) -> Event:
         """The `count`th user event of this call with this text, such as HOLD and 1001."""
@@ -44,6 +58,15 @@ class Talk:
             return is_it(event) and sum(map(is_it, self.watch.events())) >= count
 
         return self.watch.wait(f"{kind} {extra}", enough, seconds)
+
+    def wait_for_leg(self, kind: str, phone: Phone, seconds: float = 15.0) -> Event:
+        """What happens first to this phone in this call, such as ANSWER or BRIDGE_ENTER."""
+
+        def is_it(event: Event) -> bool:
+            mine = event.call_id == self.call_id and event.kind == kind
+            return mine and f"PJSIP/{phone.user}-" in event.data["channel"]
+
+        return self.watch.wait(f"{kind} of phone {phone.user}", is_it, seconds)
 
     def consult(self, agent: Phone, number: str) -> None:
         """*7, and the number once the phone may be heard asking for it."""
@@ -81,22 +104,78 @@ def said(event: Event) -> str:
 @contextmanager
 def talking(live: Running, number: str, *, agent: str = "1001", key: str = "0") -> Iterator[Talk]:
     """A caller who has pressed `key`, put through to the only agent whose phone is there."""
-    watch = live.watch()
-    with ExitStack() as stack:
-        phone = stack.enter_context(live.agent_phone(agent))
-        caller = stack.enter_context(live.caller_phone(number))
-        caller.dial(live.number)
-        caller.wait_for("CALL_ESTABLISHED")
-        call_id = watch.call_from(number)
-        caller.press(key)
-        rings(phone, seconds=60)
-        phone.answer()
-        watch.wait_in(call_id, "BRIDGE_ENTER", count=2)
+    with many_talking(live, [number], [agent], key=key) as talks:
+        yield talks[0]
+
+
+@contextmanager
+def many_talking(live: Running, numbers: Sequence[str], agents: Sequence[str], key: str = "0") -> Iterator[list[Talk]]:
+    """Callers who have pressed `key`, all at once, each put through to one of as many agents.
+
+    A story takes a talk, and by `Talk.over` its phones are gone; those left over go at the end.
+    """
+    watches = {number: live.watch() for number in numbers}
+    with ExitStack() as stack, ThreadPoolExecutor(max_workers=len(numbers)) as hands:
+        stacks = {number: stack.enter_context(ExitStack()) for number in numbers}
+        of_agents = stack.enter_context(ExitStack())
+        started = hands.map(lambda agent: of_agents.enter_context(live.agent_phone(agent)), agents)
+        phones = {phone.user: phone for phone in started}
+        callers = list(hands.map(lambda number: stacks[number].enter_context(live.caller_phone(number)), numbers))
+        calls = list(hands.map(lambda caller: _ask_for_a_person(live, watches[caller.user], caller, key), callers))
+        list(hands.map(_answer, phones.values()))
+        talks = []
+        for caller, call_id in zip(callers, calls, strict=True):
+            watch, own = watches[caller.user], stacks[caller.user]
+            agent = _put_through(watch, call_id, phones)
+            watch.wait_in(call_id, "BRIDGE_ENTER", count=2)
+            own.callback(agent.close)
+            talks.append(Talk(live, watch, call_id, caller, agent, own))
         listen(0.7)
-        yield Talk(live, watch, call_id, caller, phone, stack)
-        if not any(event.kind == "CALL_CLOSED" for event in caller.events):
-            caller.hang_up()
-            caller.wait_for("CALL_CLOSED")
+        yield talks
+        for talk in talks:
+            talk.over()
+
+
+@contextmanager
+def a_talk_each(request: pytest.FixtureRequest, live: Running, first_number: int) -> Iterator[Iterator[Talk]]:
+    """One talk for each of the module's tests that asks for the fixture `talk`, all begun at once.
+
+    Callers have chosen 维修进度; their agents are of the crowd, so that 1001, 1002 and 1003 are free.
+    """
+    takers = [item for item in request.session.items if item.path == request.path]
+    count = sum("talk" in getattr(item, "fixturenames", ()) for item in takers)
+    if not count:
+        yield iter(())
+        return
+    numbers = [str(first_number + place) for place in range(count)]
+    with many_talking(live, numbers, CROWD[:count], key="2") as talks:
+        yield iter(talks)
+
+
+def _ask_for_a_person(live: Running, watch: JournalWatch, caller: Phone, key: str) -> str:
+    caller.dial(live.number)
+    caller.wait_for("CALL_ESTABLISHED")
+    call_id = watch.call_from(caller.user)
+    watch.wait_in(call_id, "menu.entered")
+    caller.press(key)
+    return call_id
+
+
+def _put_through(watch: JournalWatch, call_id: str, phones: Mapping[str, Phone]) -> Phone:
+    """The phone with which the call has been bridged; who sits there is another matter."""
+
+    def desk(event: Event) -> str:
+        return str(event.data.get("channel", "")).removeprefix("PJSIP/").partition("-")[0]
+
+    entered = watch.wait(
+        "a talk", lambda e: e.call_id == call_id and e.kind == "BRIDGE_ENTER" and desk(e) in phones, seconds=30
+    )
+    return phones[desk(entered)]
+
+
+def _answer(phone: Phone) -> None:
+    rings(phone, seconds=60)
+    phone.answer()
 
 
 def rings(phone: Phone, since: int = 0, seconds: float = 20.0) -> PhoneEvent:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ivr.callbacks.line import Place
+from ivr.demo.phone import Phone
 from ivr.demo.rtp import RtpLine
 from ivr.demo.sipp import SippRun, free_udp_port
 from ivr.demo.watch import JournalWatch
@@ -18,6 +19,7 @@ from ivr.telephony.asterisk_control import AsteriskControl
 from ivr.telephony.callback_line import AsteriskLine
 from ivr.telephony.runtime import rx
 from tests.live.conftest import Running, hotline_up, listen, sample_business, until
+from tests.live.talks import keys
 from tests.phones import SCENARIOS, Caller, calling, many_agents
 
 AGENT = "1001"
@@ -384,6 +386,73 @@ def test_s10_two_diallers_and_a_typed_foreign_number_ring_nobody_twice_and_nobod
     assert told(now, f"{ours}/2/") == [f"{ours}/2/REFUSED"]
     assert carrier.noticed("rings", number) == 1
     assert carrier.noticed("rings", "0014155550100") == 0
+
+
+@pytest.mark.standards("S7", "S8", "S10")
+def test_s10_a_customer_called_back_may_be_held_and_handed_over_like_any_caller(
+    live: Running, carrier: Carrier
+) -> None:
+    number, watch = "13800000095", live.watch()
+    call_id = ask_for_callback(live, number)
+    attempt = wait_in_line(live, watch, call_id)
+
+    def joined(*phones: Phone) -> None:
+        """The customer's place and these phones are in one bridge."""
+        names = {f"PJSIP/{phone.user}" for phone in phones}
+        until(lambda: names | {"Local/s@callback"} in company(watch, attempt), f"the customer and {names} talk", 15)
+
+    with live.agent_phone(AGENT) as agent, live.agent_phone("1002") as other:
+        first, second = answering(agent, other)
+        carrier.wait_for("talks", number)
+        put_through(watch, attempt)
+        joined(first)
+        keys(first, "*5")
+        watch.wait_in(attempt, "HOLD")
+        keys(first, "*5")
+        watch.wait_in(attempt, "UNHOLD")
+        joined(first)
+        seen = len(second.events)
+        keys(first, "*7")
+        listen(0.6)
+        keys(first, second.user)
+        second.wait_for("CALL_INCOMING", since=seen)
+        second.answer()
+        watch.wait_in(attempt, "CONSULT")
+        listen(4.0)
+        keys(first, "*2")
+        joined(second)
+        assert carrier.noticed("is-released", number) == 0
+        second.hang_up()
+        carrier.wait_for("is-released", number)
+    assert carrier.noticed("rings", number) == 1
+    served = live.record(attempt)
+    assert (served.outcome, served.direction) == ("answered", "outbound")
+
+
+def answering(*phones: Phone) -> list[Phone]:
+    """The phone that rings, having answered, and then the others."""
+    ringing: list[Phone] = []
+
+    def rings() -> bool:
+        ringing[:] = [phone for phone in phones if any(event.kind == "CALL_INCOMING" for event in phone.events)]
+        return bool(ringing)
+
+    until(rings, "a phone rings")
+    ringing[0].answer()
+    return [ringing[0], *(phone for phone in phones if phone is not ringing[0])]
+
+
+def company(watch: JournalWatch, call_id: str) -> list[set[str]]:
+    """Who is together in each bridge of a call now: names of channels without what makes each unique."""
+    bridges: dict[str, set[str]] = {}
+    for event in watch.events():
+        if event.source == "cel" and event.call_id == call_id:
+            if event.kind == "BRIDGE_ENTER":
+                bridges.setdefault(event.data["extra"]["bridge_id"], set()).add(event.data["channel"])
+            elif event.kind in ("BRIDGE_EXIT", "CHAN_END"):
+                for inside in bridges.values():
+                    inside.discard(event.data["channel"])
+    return [{name.partition("-")[0] for name in inside} for inside in bridges.values()]
 
 
 def told(watch: JournalWatch, beginning: str) -> list[str]:

@@ -179,7 +179,7 @@ def test_s15_keys_pressed_ahead_in_the_greeting_lead_through_both_menus(live: Ru
         caller.wait("ENTERQUEUE")
     assert [key["key"] for key in caller.all("menu.key")] == ["1", "2"]
     assert caller.all("queue.joined")[0]["reason"] == "预约 维修"
-    assert "recording_notice" in caller.heard, "who skips the greeting still hears of the recording"
+    assert "recording_notice_short" in caller.heard, "who skips the greeting still hears of the recording"
 
 
 # When they call
@@ -301,6 +301,7 @@ def test_s22_key_customer_reaches_the_agent_of_their_own_without_a_menu(live: Ru
     assert live.record(caller.call_id).agent == "1002"
 
 
+@pytest.mark.standards("S16")
 def test_a_caller_over_65_reaches_a_person_without_a_menu(live: Running) -> None:
     operator(live, "customers", "add", "赵德明", "--number", "13500000033", "--title", "先生", "--birth-year", "1940")
     known(live, "13500000033", lambda facts: facts.elder)

@@ -105,6 +105,7 @@ def test_caller_who_gives_up_while_it_rings_is_an_abandon_and_the_phone_falls_si
     assert (record.outcome, record.agent, record.answered_at) == ("abandoned", None, None)
 
 
+@pytest.mark.standards("S9")
 def test_agent_who_puts_the_phone_down_first_is_written_down_as_such(live: Running) -> None:
     watch = live.watch()
     with live.agent_phone() as agent, live.caller_phone("13700000005") as caller:

@@ -64,6 +64,8 @@ class Plots:
         )
 
     def says_nothing(self, caller: OnTheLine) -> None:
+        """Somebody is there, as can be heard, but presses no key; a line without any sound is S3's."""
+        caller.line.hum(1.0)
         caller.talk()
 
     def presses_wrong_keys(self, caller: OnTheLine) -> None:
@@ -190,7 +192,7 @@ def test_keys_during_the_greeting_are_taken_and_the_recording_notice_is_still_he
     assert hurried.call.menu_path == ["main:1", "booking:0"]
     assert hurried.call.outcome == "answered"
     heard = [data["prompt"] for data in hurried.happened("prompt.played") if not data.get("cut")]
-    assert "recording_notice" in heard and "greeting" not in heard
+    assert "recording_notice_short" in heard and "greeting" not in heard
 
 
 def test_a_key_during_the_menu_stops_it(rush: Stories) -> None:

@@ -1,5 +1,7 @@
 """Twenty calls are running while one process after the other is killed: none drops, all are in the record."""
 
+import pytest
+
 from ivr.demo.rtp import RtpLines
 from tests.live.conftest import CROWD, Running, listen, until
 from tests.phones import Caller, calling, many_agents
@@ -11,6 +13,7 @@ BYTES_A_SECOND = 16000
 """8 kHz, 16 bit."""
 
 
+@pytest.mark.standards("S20")
 def test_kill_9_of_every_process_in_turn_drops_no_call_and_loses_no_fact(live: Running) -> None:
     secrets = {number: live.instance.agent_secrets[number] for number in CROWD}
     numbers = [f"1350000{place:04d}" for place in range(CALLS)]

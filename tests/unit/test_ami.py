@@ -33,7 +33,7 @@ def hasty(fake: FakeAmi) -> Iterator[AmiClient]:
 
 
 def names(client: AmiClient) -> list[str]:
-    return [event.get("Name") for event in client.ask_list("QueueStatus")]
+    return [e.get("Name") for e in client.ask_list("QueueStatus") if e.event == "QueueMember"]
 
 
 @pytest.mark.parametrize("tear", [0, 1, 3, 7])

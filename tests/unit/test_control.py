@@ -185,6 +185,23 @@ def test_commands_for_a_call_without_a_call_are_refused(control: AsteriskControl
         assert refused.value.reason == "no_call"
 
 
+def test_a_phone_put_down_asks_for_it_itself_so_that_the_queue_counts_the_agents_hang_up(
+    fake: FakeAmi, control: AsteriskControl
+) -> None:
+    talking(fake)
+    control.hang_up("1001")
+    [asked] = fake.done("Redirect")
+    assert (asked["Channel"], asked["Context"]) == ("PJSIP/1001-00000002", "put-down")
+    assert not fake.done("Hangup")
+
+
+def test_a_phone_put_down_during_a_consultation_hands_the_caller_over(fake: FakeAmi, control: AsteriskControl) -> None:
+    talking(fake)
+    fake.channels.append({"Channel": "Local/1002@transfer-00000001;1", "ChannelState": "6", "BridgeId": "b-1"})
+    control.hang_up("1001")
+    assert fake.done("Hangup") and not fake.done("Redirect")
+
+
 @pytest.mark.standards("S24")
 def test_s24_a_supervisor_listens_to_the_own_team_only(fake: FakeAmi, control: AsteriskControl) -> None:
     talking(fake)

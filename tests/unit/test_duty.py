@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ivr.calls.own_agent import is_own_queue
 from ivr.hotline import Hotline, load_hotline
 from ivr.settings import ROOT
 from ivr.telephony.ami import AmiClient
@@ -123,6 +124,27 @@ def test_what_somebody_else_did_meanwhile_is_no_error(fake: FakeAmi, client: Ami
     fake.answer = answer  # type: ignore[method-assign]
     settle(client, HOTLINE)
     assert ("service", "1001", "PJSIP/1001") in fake.members()
+
+
+def test_the_agents_own_queues_follow_as_far_as_asterisk_knows_them(fake: FakeAmi, client: AmiClient) -> None:
+    """A new agent's comes with the next reload; until then that agent is not rung first, and all else is as ever."""
+    fake.queues |= {"service-1001": {}, "booking-1002": {}, "service-9999": on_duty("1003")}
+    fake.queues[ROSTER] = {"PJSIP/1001": FakeMember("1001", paused="1", reason="2"), "PJSIP/1003": FakeMember("1002")}
+    settle(client, HOTLINE)
+    own = {(queue, agent, place) for queue, agent, place in fake.members() if is_own_queue(queue)}
+    assert own == {("service-1001", "1001", "PJSIP/1001"), ("booking-1002", "1002", "PJSIP/1003")}
+    assert fake.queues["service-1001"]["PJSIP/1001"].reason == "2"
+
+
+def test_who_leaves_a_queue_joins_the_others_anew(fake: FakeAmi, client: AmiClient) -> None:
+    """Asterisk's memory of the last call's queue must not outlive the queue."""
+    fake.queues |= {"gone": {}, "service-1002": {}}
+    for queue in (ROSTER, "service", "booking", "service-1002", "gone"):
+        fake.queues[queue] = on_duty("1002")
+    settle(client, HOTLINE)
+    assert {step["Queue"] for step in fake.done("QueueRemove")} == {"gone", "service", "booking", "service-1002"}
+    assert {queue for queue, _, _ in fake.members()} == {ROSTER, "service", "booking", "service-1002"}
+    assert settle(client, HOTLINE) == 0
 
 
 members = st.builds(

@@ -14,7 +14,16 @@ from hypothesis import strategies as st
 from ivr.calls.aftermath import aftermath
 from ivr.calls.outcome import OFFERED
 from ivr.calls.project import CallFacts, callback_of, in_order, project
-from tests.unit.test_projection_scenarios import CALL, PYTHON_ASKS, RINGS_IN, TALKS_TO_1001, at, events, told
+from tests.unit.test_projection_scenarios import (
+    CALL,
+    CALLER_GOES,
+    PYTHON_ASKS,
+    RINGS_IN,
+    TALKS_TO_1001,
+    at,
+    events,
+    told,
+)
 
 JOINS = "queue 10 ENTERQUEUE service - - 13812345678 1\n"
 GOES_IN_LINE = """
@@ -103,6 +112,20 @@ SCENARIOS: list[tuple[str, str, dict[str, Any]]] = [
         "hangs up while hearing the choice: given up in line",
         RINGS_IN + JOINS + "queue 30 EXITWITHKEY service - 1 1 1 20" + GOES_IN_LINE,
         {"outcome": "abandoned", "offered": True},
+    ),
+    (
+        "whom they spoke with last does not answer, so that the line serves them: one wait in one queue",
+        RINGS_IN
+        + """
+        queue 10    ENTERQUEUE      service - - 13812345678 1
+        queue 14    RINGNOANSWER    service 1002 4000
+        queue 14    EXITWITHTIMEOUT service - 1 1 4
+        queue 14    ENTERQUEUE      service - - 13812345678 1
+        queue 16    CONNECT         service 1001 2 ivr-test-1.1 2
+        """
+        + TALKS_TO_1001
+        + CALLER_GOES,
+        {"outcome": "answered", "queue": "service", "agent": "1001", "wait_seconds": 6.0, "offered": True},
     ),
     (
         "leaves a message instead",

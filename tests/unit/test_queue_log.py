@@ -31,6 +31,12 @@ def test_a_line_tells_queue_agent_and_numbers() -> None:
     assert event.data == {"queue": "service", "agent": "1002", "args": ["6", "8", "1"]}
 
 
+def test_a_caller_whose_own_agent_is_rung_first_is_in_the_queue_itself() -> None:
+    event = parse_queue_line(b"1795372330|ivr-88b511-1795372316.4|service-1002|1002|RINGNOANSWER|15000")
+    assert event.data == {"queue": "service", "agent": "1002", "args": ["15000"], "own": True}
+    assert parse_queue_line(b"1795372330|MANAGER|on-duty|1002|ADDMEMBER|").data["queue"] == "on-duty"
+
+
 def test_a_line_of_no_call_belongs_to_no_call() -> None:
     event = parse_queue_line(b"1795372165|NONE|NONE|NONE|QUEUESTART|")
     assert (event.kind, event.call_id, event.data["queue"]) == ("QUEUESTART", None, None)

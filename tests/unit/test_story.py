@@ -197,6 +197,14 @@ def test_waiting_and_what_is_chosen_instead_are_told() -> None:
     ]
 
 
+def test_whose_own_agent_does_not_answer_has_not_waited_in_vain() -> None:
+    own = {"queue": "service", "agent": "1001", "args": [], "own": True}
+    at, kinds = NOON + timedelta(seconds=30), ("ENTERQUEUE", "RINGNOANSWER", "EXITWITHTIMEOUT")
+    lines = told(a_call(), [Event("queue_log", kind, at, "u.0", "u.0", own) for kind in kinds])
+    assert "30 system: agent 1001 does not answer" in lines
+    assert not any("timed out" in line for line in lines)
+
+
 @pytest.mark.parametrize(("result", "words"), [("BUSY", "is busy"), ("CONGESTION", "did not get through (CONGESTION)")])
 def test_a_callback_tells_whom_it_called_and_what_became_of_it(result: str, words: str) -> None:
     record = a_call(direction="outbound", callback_of="first", called="13700000000", answered_at=None)

@@ -64,6 +64,21 @@ def watch(settings: Settings, store: Store) -> Iterator[Watch]:
     control.close()
 
 
+def test_the_board_shows_no_agents_own_queue(
+    fake: FakeAmi, client: AmiClient, watch: Watch, store: Store, instance: Instance
+) -> None:
+    """Whose own agent is rung first stands in the queue itself; and its member is put right like any other."""
+    fake.queues["service-1001"] = {}
+    fake.waiting = [
+        {"Queue": "service-1001", "Position": "1", "Uniqueid": "c1", "CallerIDNum": "13800000001", "Wait": "3"}
+    ]
+    watch.look(client)
+    [waits] = board(store)["waiting"]
+    assert (waits["call"], waits["queue"]) == ("c1", "service")
+    assert fake.queues["service-1001"]["PJSIP/1001"].penalty == 0
+    assert {line["state"] for line in board(store)["agents"].values()} == {"free"}
+
+
 def board(store: Store) -> dict[str, Any]:
     with store.read() as session:
         return last_board(session)

@@ -1,0 +1,37 @@
+"""The phones of tests and demonstrations: one that starts beside others starts all the same."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from ivr.demo import phone as phones
+from ivr.demo.phone import Phone
+from ivr.tools import ToolMissing, tool
+
+HOST = "127.0.0.1"
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A SIP port that somebody else has."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind((HOST, 0))
+        yield int(other.getsockname()[1])
+
+
+def test_phone_whose_port_is_taken_before_it_starts_takes_another(taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    try:
+        tool("baresip")
+    except ToolMissing as missing:
+        pytest.skip(str(missing))
+    choose = phones._free_port
+    chosen = [taken]
+
+    def unlucky_once(host: str, kind: socket.SocketKind) -> int:
+        return chosen.pop() if kind is socket.SOCK_DGRAM and chosen else choose(host, kind)
+
+    monkeypatch.setattr(phones, "_free_port", unlucky_once)
+    with Phone("1001", (HOST, choose(HOST, socket.SOCK_DGRAM))) as phone:
+        assert "1001@" in phone.command("reginfo")
+    assert not chosen
