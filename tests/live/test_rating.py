@@ -56,7 +56,7 @@ class Evening:
 
 
 @pytest.fixture(scope="module")
-def evening(live: Running) -> Iterator[Evening]:
+def evening(live: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evening]:
     free_everybody(live)
     with ExitStack() as stack, Asked(live) as asked:
         agents = {"13300000001": "1001", "13300000002": "1002", "13300000003": "1003"}
@@ -75,7 +75,7 @@ def evening(live: Running) -> Iterator[Evening]:
             without_flow.end()
         finally:
             live.supervisor.start_process("agi")
-        ears = Ears.of_call(without_flow.call_id, live.settings.paths)
+        ears = Ears(without_flow.caller, live.settings.paths, tmp_path_factory.mktemp("heard"))
         yield Evening(rated, silent, without_flow, goodbye_heard=bool(ears.times("thanks_bye")))
 
 

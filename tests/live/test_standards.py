@@ -112,5 +112,5 @@ def test_s13_the_scorecard_hears_the_closing_words(story: Story) -> None:
 
 @pytest.mark.standards("S17")
 def test_s17_before_the_service_the_caller_hears_nothing_but_what_leads_to_it(story: Story) -> None:
-    leading = {"greeting", "recording_notice", "menu_main", "note_down", INFORMATION, "after_info"}
-    assert set(story.prompts) <= leading | {"connecting", "all_busy"}
+    opening = {"greeting", "recording_notice", "recording_notice_short", "menu_main"}
+    assert set(story.prompts) <= opening | {"note_down", INFORMATION, "after_info", "connecting", "all_busy"}
