@@ -1,10 +1,12 @@
 """Who gets in, who sees what, and what of it leaves a trace."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
@@ -33,7 +35,14 @@ def _routes() -> list[APIRoute]:
 
 
 def _guards(route: APIRoute) -> list[Require]:
-    return [need.call for need in route.dependant.dependencies if isinstance(need.call, Require)]
+    """The roles a route asks for, also where what it asks for asks for them."""
+    return [need.call for need in _needs(route.dependant) if isinstance(need.call, Require)]
+
+
+def _needs(dependant: Dependant) -> Iterator[Dependant]:
+    for need in dependant.dependencies:
+        yield need
+        yield from _needs(need)
 
 
 def _example(path: str) -> str:
