@@ -5,6 +5,7 @@ import ipaddress
 import smtplib
 import ssl
 from collections.abc import Callable
+from contextlib import ExitStack
 from email.message import EmailMessage
 from email.utils import format_datetime
 
@@ -60,16 +61,15 @@ def deliver(
 def _connect(email: Email, context: Callable[[], ssl.SSLContext]) -> smtplib.SMTP:
     if email.port == _IMPLICIT_TLS:
         return smtplib.SMTP_SSL(email.host, email.port, timeout=SECONDS, context=context())
-    server = smtplib.SMTP(email.host, email.port, timeout=SECONDS)
-    try:
+    with ExitStack() as undo:
+        server = smtplib.SMTP(email.host, email.port, timeout=SECONDS)
+        undo.callback(server.close)
         server.ehlo_or_helo_if_needed()
         # Within one machine nobody listens, and such servers have certificates that nobody signed.
         if server.has_extn("starttls") and not _is_loopback(email.host):
             server.starttls(context=context())
             server.ehlo()
-    except Exception:
-        server.close()
-        raise
+        undo.pop_all()
     return server
 
 
