@@ -64,6 +64,11 @@ class StatePaths:
         return self.state / "hotline.yaml"
 
     @property
+    def outbound_stopped(self) -> Path:
+        """While this file is there, no customer is rung (the emergency stop); the dialplan looks at it too."""
+        return self.state / "outbound-stopped"
+
+    @property
     def run(self) -> Path:
         """Sockets and pid files; elsewhere when the state folder's path is too long for a socket."""
         own = self.state / "run"

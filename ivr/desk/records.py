@@ -137,7 +137,7 @@ def _delivered(number: str) -> list[str]:
 def _visits(session: Session, customer: Customer | None) -> list[Visit]:
     if customer is None:
         return []
-    wanted = select(Visit).where(Visit.customer_id == customer.id).order_by(Visit.on.desc(), Visit.id.desc())
+    wanted = select(Visit).where(Visit.customer_id == customer.id).order_by(Visit.at.desc(), Visit.id.desc())
     return list(session.scalars(wanted.limit(_SHOWN)))
 
 

@@ -1,21 +1,10 @@
 """The business in one file: its model, its hours, its loader."""
 
 from ivr.hotline.hours import Hours
+from ivr.hotline.kinds import PERSON_KEY, Key, Language, Texts, WorkNumber
 from ivr.hotline.load import HotlineFileError, load_hotline
-from ivr.hotline.model import (
-    PERSON_KEY,
-    Agent,
-    Hotline,
-    Key,
-    Language,
-    Menu,
-    Option,
-    Queue,
-    Texts,
-    Trunk,
-    Voice,
-    WorkNumber,
-)
+from ivr.hotline.model import Agent, Hotline, Menu, Option, Queue, Trunk, Voice
+from ivr.hotline.surveys import Outbound, Question, Survey
 
 __all__ = [
     "PERSON_KEY",
@@ -27,7 +16,10 @@ __all__ = [
     "Language",
     "Menu",
     "Option",
+    "Outbound",
+    "Question",
     "Queue",
+    "Survey",
     "Texts",
     "Trunk",
     "Voice",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ivr.hotline.model import Language
+from ivr.hotline.kinds import Language
 from ivr.hotline.tree import Branch
 
 ROW, COLUMN, BOX_WIDTH, BOX_HEIGHT = 52, 190, 176, 38

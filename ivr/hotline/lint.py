@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ivr.hotline.hours import Hours
-from ivr.hotline.model import PERSON_KEY, Hotline, Language
+from ivr.hotline.kinds import PERSON_KEY, Language
+from ivr.hotline.model import Hotline
 from ivr.hotline.tree import reachable, tree, walk
 
 MAX_DEPTH = 2

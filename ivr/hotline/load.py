@@ -7,7 +7,8 @@ import yaml
 from pydantic import ValidationError
 
 from ivr.errors import IvrError
-from ivr.hotline.model import PERSON_KEY, Hotline
+from ivr.hotline.kinds import PERSON_KEY
+from ivr.hotline.model import Hotline
 
 
 class HotlineFileError(IvrError):
@@ -84,6 +85,14 @@ def _broken_settings(hotline: Hotline) -> list[tuple[tuple[str | int, ...], str]
         problems.append((("callers", "key_queue"), f"no such queue; allowed: {queues}"))
     if hotline.callbacks.trunk and hotline.callbacks.trunk not in hotline.trunks:
         problems.append((("callbacks", "trunk"), f"no such trunk; allowed: {trunks}"))
+    if hotline.outbound.trunk and hotline.outbound.trunk not in hotline.trunks:
+        problems.append((("outbound", "trunk"), f"no such trunk; allowed: {trunks}"))
+    for name, survey in hotline.surveys.items():
+        if survey.queue and survey.queue not in hotline.queues:
+            problems.append((("surveys", name, "queue"), f"no such queue; allowed: {queues}"))
+        if survey.department and survey.department not in hotline.departments:
+            allowed = ", ".join(hotline.departments) or "none: departments is empty"
+            problems.append((("surveys", name, "department"), f"no such department; allowed: {allowed}"))
     for number, agent in hotline.agents.items():
         for index, team in enumerate(agent.supervises):
             if team not in teams:

@@ -1,34 +1,20 @@
 """The business: what a supervisor decides about numbers, menus, queues, agents and callers."""
 
+# ruff: noqa: RUF012  (pydantic copies a default for each instance; ruff sees its models only within one file)
 import datetime as dt
 import ipaddress
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
 from ivr.hotline.calendar import DayCalendar, read_exception
 from ivr.hotline.hours import Hours, Spans, is_within
-
-Language = Literal["zh-CN", "en"]
-Texts = dict[Language, str]
-Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
-WorkNumber = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{2,5}$")]
-Key = Annotated[str, StringConstraints(pattern=r"^[0-9]$")]
-DialNumber = Annotated[str, StringConstraints(pattern=r"^[0-9]{3,15}$")]
-Seconds = Annotated[int, Field(ge=0, le=86400)]
-Level = Annotated[int, Field(ge=1, le=9)]
-
-PERSON_KEY = "0"
-"""The key that reaches a person at every point (S16)."""
-
+from ivr.hotline.kinds import DialNumber, Key, Language, Level, Seconds, Strict, Texts, Word, WorkNumber
+from ivr.hotline.surveys import Outbound, ShortWord, Survey
 
 FAR_DAYS = 60
 """No opening is looked for beyond so many days."""
-
-
-class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Company(Strict):
@@ -247,6 +233,9 @@ class Standards(Strict):
     case_hours: Annotated[int, Field(ge=1, le=240)] = 24
     key_case_hours: Annotated[int, Field(ge=1, le=240)] = 4
     """S25, S22: first response to a case, hours; key customers faster."""
+    resolve_days: Annotated[int, Field(ge=1, le=30)] = 3
+    key_resolve_days: Annotated[int, Field(ge=1, le=30)] = 1
+    """S25, S22: a case is resolved within so many working days."""
 
 
 class Hotline(Strict):
@@ -270,6 +259,10 @@ class Hotline(Strict):
     pause_reasons: dict[Key, Texts] = {}
     dispositions: dict[Word, Texts] = {}
     notify: Notify = Notify()
+    outbound: Outbound = Outbound()
+    surveys: dict[ShortWord, Survey] = {}
+    departments: dict[Word, Texts] = {}
+    """Who answers for a case (S25); a survey names the one for what its customers complain of."""
     standards: Standards = Standards()
 
     @property

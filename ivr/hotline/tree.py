@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from ivr.hotline.model import PERSON_KEY, Hotline, Language, Option, Texts
+from ivr.hotline.kinds import PERSON_KEY, Language, Texts
+from ivr.hotline.model import Hotline, Option
 
 Target = Literal["queue", "menu", "language", "message", "say"]
 

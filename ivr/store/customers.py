@@ -1,6 +1,6 @@
 """The customer file (S23): who they are, by which numbers they call, and what was done for them."""
 
-from datetime import date, datetime
+from datetime import datetime
 
 from sqlalchemy import Boolean, ForeignKey, Integer
 from sqlalchemy.orm import Mapped, mapped_column
@@ -41,7 +41,10 @@ class CustomerNumber(Base):
 
 
 class Visit(Base):
-    """A purchase or service visit; `external_id` is the sender's, so that nothing is taken twice."""
+    """A purchase or service visit that ended at `at`; `external_id` is the sender's, so that nothing is taken twice.
+
+    `by`: the technician or agent who served; `consent`: whether the customer may be called about it (S26).
+    """
 
     __tablename__ = "visit"
 
@@ -49,6 +52,10 @@ class Visit(Base):
     external_id: Mapped[str] = mapped_column(unique=True)
     customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id", ondelete="CASCADE"), index=True)
     kind: Mapped[str]
-    on: Mapped[date] = mapped_column("visited_on")
+    at: Mapped[datetime] = mapped_column("visited_at", index=True)
     by: Mapped[str] = mapped_column("visited_by", default="")
+    number: Mapped[str | None]
+    """The number given for this visit, where it is not the first of the customer's."""
+    language: Mapped[str | None]
+    consent: Mapped[bool] = mapped_column(Boolean, default=True)
     notes: Mapped[str] = mapped_column(default="")

@@ -10,7 +10,7 @@ from ivr.store.base import Base
 
 CallbackReason = Literal["requested", "abandoned", "cut_off"]
 CallbackState = Literal["waiting", "dialling", "answered", "gave_up", "cancelled"]
-CaseKind = Literal["message", "low_rating", "complaint", "missed_callback"]
+CaseKind = Literal["message", "low_rating", "complaint", "missed_callback", "survey_low", "survey_complaint"]
 CaseState = Literal["open", "taken", "closed"]
 NewsState = Literal["waiting", "sent", "failed"]
 
@@ -117,6 +117,12 @@ class Case(Base):
     owner: Mapped[str | None]
     outcome: Mapped[str] = mapped_column(default="")
     closed_at: Mapped[datetime | None]
+    department: Mapped[str | None]
+    resolve_by: Mapped[datetime | None]
+    """By when it is to be put right (S25), where `due_at` is by when the customer must have heard from us."""
+    escalated_at: Mapped[datetime | None]
+    contact_id: Mapped[str | None] = mapped_column(index=True)
+    """The contact of a survey that it came from."""
 
 
 class News(Base):

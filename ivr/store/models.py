@@ -21,6 +21,7 @@ Outcome = Literal[
     "timed_out",
     "blocked",
     "silent",
+    "surveyed",
     "failed",
 ]
 OUTCOMES: tuple[Outcome, ...] = (
@@ -33,6 +34,7 @@ OUTCOMES: tuple[Outcome, ...] = (
     "timed_out",
     "blocked",
     "silent",
+    "surveyed",
     "failed",
 )
 LegRole = Literal["caller", "agent", "message"]
@@ -107,6 +109,9 @@ class Call(Base):
     """Whether the caller asked for a person: what the figures of S32 and S33 count."""
     callback_of: Mapped[str | None] = mapped_column(index=True)
     """The call this one calls back; such calls count neither as offered nor as answered calls of their own."""
+    contact_id: Mapped[str | None] = mapped_column(index=True)
+    """The contact that a survey call (S26) was placed for; its customer is `called`, and whoever answered without
+    reaching an agent was `surveyed`."""
     hold_seconds: Mapped[float] = mapped_column(Float(53), default=0.0)
     transfers: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
     """Every transfer: `{at, by, to, kind, returned}`, kind warm or blind; see ivr.calls.transfers."""

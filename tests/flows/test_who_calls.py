@@ -294,7 +294,7 @@ def test_s20_a_notice_ends_by_itself(journal: Path) -> None:
 
 
 def closed_without_offers() -> Hotline:
-    data = CLOSED.model_dump(mode="json", exclude={"queues"})
+    data = CLOSED.model_dump(mode="json", exclude={"queues", "surveys"})
     data["queues"] = yaml.safe_load((ROOT / "hotline.yaml").read_text())["queues"]
     data["queues"]["service"] |= {"hours": {"mon-fri": "08:00-18:00"}, "message": False, "callback": False}
     data["queues"]["booking"].pop("overflow")

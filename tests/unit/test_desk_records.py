@@ -50,7 +50,7 @@ def test_s23_file_holds_visits_cases_notes_and_the_last_words_but_not_the_presen
         store,
         customer(),
         CustomerNumber(number=NUMBER, customer_id=7),
-        Visit(external_id="v", customer_id=7, kind="保养", on=dt.date(2026, 2, 1)),
+        Visit(external_id="v", customer_id=7, kind="保养", at=dt.datetime(2026, 2, 1, tzinfo=dt.UTC)),
         Case(kind="message", origin="x", customer_id=7, opened_at=NOW, due_at=NOW),
         call("present", 1, agent=None, outcome=None, answered_at=None, customer_id=7),
         call("before", 90, customer_id=7),

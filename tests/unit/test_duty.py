@@ -19,7 +19,9 @@ AGENTS = sorted(SAMPLE.agents)
 
 
 def business(**changes: object) -> Hotline:
-    return Hotline.model_validate(SAMPLE.model_dump(mode="json", exclude={"queues"}) | {"queues": QUEUES} | changes)
+    return Hotline.model_validate(
+        SAMPLE.model_dump(mode="json", exclude={"queues", "surveys"}) | {"queues": QUEUES} | changes
+    )
 
 
 QUEUES = {

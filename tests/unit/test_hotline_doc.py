@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from ivr.hotline import Hotline, load_hotline
 from ivr.hotline.hours import Hours
-from ivr.hotline.model import Strict
+from ivr.hotline.kinds import Strict
 from ivr.settings import ROOT
 
 EXAMPLE = "\n".join(
@@ -47,10 +47,10 @@ def test_the_example_is_a_good_business_file_and_shows_every_field(hotline: Hotl
     assert set(shown) == set(Strict.__subclasses__())
 
 
-@pytest.mark.parametrize("section", ["waiting", "callbacks", "callers", "messages", "rating", "standards"])
+@pytest.mark.parametrize("section", ["waiting", "callbacks", "callers", "messages", "rating", "outbound", "standards"])
 def test_what_may_be_left_out_has_the_values_it_is_said_to_have(hotline: Hotline, section: str) -> None:
     written: dict[str, Any] = yaml.safe_load(EXAMPLE)[section]
     shown = getattr(hotline, section)
-    own = {"callbacks": {"trunk"}, "callers": {"key_queue"}}.get(section, set())
+    own = {"callbacks": {"trunk"}, "outbound": {"trunk"}, "callers": {"key_queue"}}.get(section, set())
     assert shown.model_dump(exclude=own) == type(shown)().model_dump(exclude=own)
     assert set(written) == set(type(shown).model_fields)

@@ -28,7 +28,7 @@ def businesses(draw: st.DrawFn) -> Hotline:
         st.dictionaries(st.sampled_from("123456789"), option, min_size=1, max_size=5),
         st.one_of(st.just({}), st.fixed_dictionaries({"0": person})),
     ).map(lambda parts: {"options": {**parts[0], **parts[1]}})
-    data = SAMPLE.model_dump(mode="json", exclude={"menus", "queues"})
+    data = SAMPLE.model_dump(mode="json", exclude={"menus", "queues", "surveys"})
     data["menus"] = {name: draw(menu) for name in names}
     data["queues"] = {
         name: {"label": queue.label, "hours": "always", "agents": queue.agents} for name, queue in SAMPLE.queues.items()

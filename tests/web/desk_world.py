@@ -61,7 +61,12 @@ def _fill(store: Store) -> None:
         session.add(CustomerNumber(number=CALLER, customer_id=7))
         session.add(
             Visit(
-                external_id="v1", customer_id=7, kind="保养", on=dt.date(2026, 11, 2), by="浦东店", notes="更换机油机滤"
+                external_id="v1",
+                customer_id=7,
+                kind="保养",
+                at=dt.datetime(2026, 11, 2, 2, tzinfo=dt.UTC),
+                by="浦东店",
+                notes="更换机油机滤",
             )
         )
         session.add(_case())

@@ -27,7 +27,12 @@ def seed_customers(store: Store, paths: StatePaths) -> None:
     with store.write() as session:
         for each in (wang, ouyang):
             keep(store, session, check(each, agents=["1001"], year=2026), NOW)
-        visit = {"kind": "保养", "on": dt.date(2026, 11, 1), "by": "二号车间", "notes": "更换机油"}
+        visit = {
+            "kind": "保养",
+            "at": dt.datetime(2026, 11, 1, 4, tzinfo=dt.UTC),
+            "by": "二号车间",
+            "notes": "更换机油",
+        }
         session.add(Visit(external_id="V1", customer_id=WANG, **visit))
         session.add_all([*_messages(), *_cases(), *_callbacks(), *_news()])
         note = {"disposition": "complaint", "text": "客户等了三天，希望经理回电。", "written_at": NOW}

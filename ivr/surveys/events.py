@@ -1,0 +1,38 @@
+"""What the journal tells of survey calls. Whoever writes these events and whoever reads them agree here.
+
+Every event of a survey call bears the call's id, `ivr.surveys.ids.attempt_call_id(contact, attempt)`.
+"""
+
+# The dialplan's own (CEL user events; dialplan/survey.j2), with `<contact>/<attempt>[/<more>]` in `extra`.
+DIALLED = "SURVEY_DIALLED"
+"""The customer's phone is being rung."""
+ANSWERED = "SURVEY_ANSWERED"
+"""It was answered, by whatever."""
+NOT_ANSWERED = "SURVEY_RESULT"
+"""`…/<DIALSTATUS>/<HANGUPCAUSE>`: it was not; `…/REFUSED/0`: it was not even rung."""
+TALLIED = (DIALLED, ANSWERED, NOT_ANSWERED)
+
+# The flow's (agi_scripts/callback_survey.py).
+HEARD = "survey.heard"
+"""`who`: human, machine, phone_menu, uncertain; `amd`, `cause` as Asterisk's AMD() gave them."""
+CONFIRMED = "survey.confirmed"
+"""The right person is on the line."""
+ASKING = "survey.asking"
+"""`question`: it is being asked; where a call that breaks off goes on."""
+ANSWER = "survey.answer"
+"""`question`, `value` as keyed; of a comment `recording` and `seconds`. The last one to a question counts."""
+ENDED = "survey.ended"
+"""How the flow ended: `result` is one of completed, later (with `at`, an ISO moment, or none), declined,
+do_not_call, wrong_person, machine, phone_menu, no_human, person. A flow that never says so was broken off."""
+
+# A supervisor's, the API's, or a rule's: of no call, `contact` names the contact.
+CANCELLED = "contact.cancelled"
+"""`contact`, `by`: nobody is to be rung for it any more."""
+GAVE_UP = "contact.gave_up"
+"""`contact`, `reason`: the dialler's rule says so."""
+EXPIRED = "contact.expired"
+"""`contact`."""
+DO_NOT_CALL = "number.do_not_call"
+"""`number`, `reason` (key, page, api, command), `by`."""
+MAY_CALL = "number.may_call"
+"""`number`, `by`: taken off the list again."""
