@@ -8,7 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
 
+from ivr.cli import PARTS, command_line
 from ivr.hotline import load_hotline
 from ivr.instance import Instance
 from ivr.settings import ROOT, Settings
@@ -115,3 +118,17 @@ def test_accounts_are_made_listed_and_given_new_passwords(settings: Settings) ->
     says_in_one_line(ivr(settings, "users", "add", "x", "--role", "king"), "supervisor")
     assert ivr(settings, "users", "password", "1001").returncode == 0
     says_in_one_line(ivr(settings, "users", "password", "1009"), "1009")
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_command_is_found_without_loading_the_others(part: str) -> None:
+    """The table of commands names what each module registers, all of it and nothing else."""
+    asked = get_command(command_line([PARTS[part][0]]))
+    assert isinstance(asked, TyperGroup)
+    assert set(asked.commands) == set(PARTS[part])
+
+
+def test_all_commands_are_listed_together() -> None:
+    everything = get_command(command_line(["--help"]))
+    assert isinstance(everything, TyperGroup)
+    assert set(everything.commands) == {command for commands in PARTS.values() for command in commands}

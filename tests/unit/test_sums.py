@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from ivr.calls.ingest import Ingestor
 from ivr.calls.outcome import OFFERED
-from ivr.cli import app
+from ivr.cli import command_line
 from ivr.cli.calls import since_moment
 from ivr.errors import IvrError
 from ivr.hotline.model import ServiceLevel
@@ -189,7 +189,7 @@ def test_a_place_in_line_that_is_listed_and_a_callback_that_is_not_are_found(pat
 
 
 def ivr(state: Path, *args: str) -> Any:
-    return CliRunner().invoke(app, ["calls", *args, "--state", str(state)])
+    return CliRunner().invoke(command_line(["calls"]), ["calls", *args, "--state", str(state)])
 
 
 @pytest.fixture
@@ -201,7 +201,7 @@ def at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     paths = StatePaths(state)
     paths.create()
     shutil.copytree(JOURNALS[1], paths.journal, dirs_exist_ok=True)
-    assert CliRunner().invoke(app, ["ingest", "--once", "--state", str(state)]).exit_code == 0
+    assert CliRunner().invoke(command_line(["ingest"]), ["ingest", "--once", "--state", str(state)]).exit_code == 0
     return state
 
 
