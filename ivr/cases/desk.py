@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from ivr.cases.opening import open_cases, remind
 from ivr.errors import IvrError
-from ivr.hotline import Hotline, load_hotline
+from ivr.hotline import Hotline, HotlineInForce
 from ivr.instance import Instance
 from ivr.news import mail, webhook
 from ivr.news.outbox import Channel, Item, NotSent, Sender, send_due
@@ -35,6 +35,7 @@ class CaseDesk:
     ) -> None:
         self._settings = settings
         self._store = store or open_store(settings.store_url)
+        self._hotline = HotlineInForce(settings)
         self._now, self._stop = now, stop
         self._complained: set[str] = set()
 
@@ -49,12 +50,12 @@ class CaseDesk:
         self._carefully("Calling the web hook", lambda: self._send("webhook"))
 
     def _open(self) -> None:
-        hotline = load_hotline(self._settings.checked_hotline_file)
+        hotline = self._hotline()
         open_cases(self._store, hotline, self._now())
         remind(self._store, hotline, self._now())
 
     def _send(self, channel: Channel) -> None:
-        hotline = load_hotline(self._settings.checked_hotline_file)
+        hotline = self._hotline()
         instance = Instance.load(self._settings.paths)
         sender = by_mail(hotline, instance, self._now) if channel == "email" else by_hook(hotline, instance, self._now)
         send_due(self._store, channel, sender, self._now, self._stop)

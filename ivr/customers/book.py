@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from ivr.customers.numbers import delivered, forms, normalise
 from ivr.errors import IvrError
-from ivr.hotline import load_hotline
+from ivr.hotline import HotlineInForce
 from ivr.settings import Settings
 from ivr.store.customers import Customer, CustomerNumber
 from ivr.store.models import Call
@@ -248,7 +248,7 @@ class BookKeeper:
         self._seen: _Seen | None = None
         self._whole_again = 0.0
         self._complained = False
-        self._age_read: tuple[int, int] | None = None
+        self._hotline = HotlineInForce(settings)
 
     @property
     def path(self) -> Path:
@@ -291,11 +291,7 @@ class BookKeeper:
 
     def _rule(self) -> int:
         """The age from which callers reach a person without a menu, as the business file in force says."""
-        path = self._settings.checked_hotline_file
-        stamp = path.stat().st_mtime_ns
-        if self._age_read is None or self._age_read[0] != stamp:
-            self._age_read = stamp, load_hotline(path).callers.elder_age
-        return self._age_read[1]
+        return self._hotline().callers.elder_age
 
 
 def _called_since(session: Session, last_end: dt.datetime | None, now: dt.datetime) -> set[str]:

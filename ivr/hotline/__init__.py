@@ -1,6 +1,7 @@
 """The business in one file: its model, its hours, its loader."""
 
 from ivr.hotline.hours import Hours
+from ivr.hotline.in_force import HotlineInForce
 from ivr.hotline.kinds import PERSON_KEY, Key, Language, Texts, WorkNumber
 from ivr.hotline.load import HotlineFileError, load_hotline
 from ivr.hotline.model import Agent, Hotline, Menu, Option, Queue, Trunk, Voice
@@ -11,6 +12,7 @@ __all__ = [
     "Agent",
     "Hotline",
     "HotlineFileError",
+    "HotlineInForce",
     "Hours",
     "Key",
     "Language",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ivr.errors import IvrError
-from ivr.hotline import HotlineFileError, load_hotline
+from ivr.hotline import HotlineFileError, HotlineInForce
 from ivr.quality.assemble import read_talk
 from ivr.quality.rules import default_rules
 from ivr.quality.scorecard import score
@@ -73,6 +73,7 @@ class Worker:
         beat_seconds: float = claims.LEASE.total_seconds() / 5,
     ) -> None:
         self._settings = settings
+        self._hotline = HotlineInForce(settings)
         self._store = store
         self._make = hears
         self._now = now
@@ -234,7 +235,7 @@ class Worker:
 
     def _company(self) -> list[str]:
         try:
-            return list(load_hotline(self._settings.checked_hotline_file).company.name.values())
+            return list(self._hotline().company.name.values())
         except HotlineFileError as error:
             log.error("%s", error)
             return []

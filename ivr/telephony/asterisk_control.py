@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ivr.hotline import Hotline, load_hotline
+from ivr.hotline import Hotline, HotlineInForce
 from ivr.instance import Instance
 from ivr.settings import Settings
 from ivr.telephony import duty
@@ -45,6 +45,7 @@ class AsteriskControl:
     def __init__(self, settings: Settings, now: Callable[[], float] = time.time) -> None:
         """`now`: seconds since 1970, as Asterisk counts them."""
         self._settings, self._now = settings, now
+        self._in_force = HotlineInForce(settings)
         self._client: AmiClient | None = None
 
     def close(self) -> None:
@@ -192,7 +193,7 @@ class AsteriskControl:
         return read_features(self._settings.paths)
 
     def _hotline(self, agent: str) -> Hotline:
-        hotline = load_hotline(self._settings.checked_hotline_file)
+        hotline = self._in_force()
         if agent not in hotline.agents:
             raise CommandRefused("unknown_agent", f"There is no agent {agent}.", "see `ivr agents`")
         return hotline

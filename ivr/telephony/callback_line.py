@@ -4,7 +4,7 @@ from ivr.callbacks.attempts import attempt_call_id, read_call_id
 from ivr.callbacks.dialler import Dialler
 from ivr.callbacks.line import Place
 from ivr.calls.journal import Journal
-from ivr.hotline import Hotline, load_hotline
+from ivr.hotline import HotlineInForce
 from ivr.settings import Settings
 from ivr.store.session import open_store
 from ivr.telephony import runtime
@@ -72,19 +72,4 @@ def open_dialler(settings: Settings) -> Dialler:
     """The instance's dialler, for its one scheduler."""
     line = AsteriskLine(settings, AsteriskControl(settings))
     journal = Journal(settings.paths.journal / "flow.jsonl")
-    return Dialler(settings.paths, open_store(settings.store_url), line, _Business(settings), journal)
-
-
-class _Business:
-    """The business file in force, read again only when it has changed."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._read: tuple[int, Hotline] | None = None
-
-    def __call__(self) -> Hotline:
-        file = self._settings.checked_hotline_file
-        stamp = file.stat().st_mtime_ns
-        if self._read is None or self._read[0] != stamp:
-            self._read = stamp, load_hotline(file)
-        return self._read[1]
+    return Dialler(settings.paths, open_store(settings.store_url), line, HotlineInForce(settings), journal)

@@ -20,7 +20,7 @@ from ivr.calls.minder import NO_ANSWER, Holds, Reminders, Ringing
 from ivr.calls.own_agent import line_of
 from ivr.calls.queue_log import read_queue_log
 from ivr.errors import IvrError
-from ivr.hotline import Hotline, load_hotline
+from ivr.hotline import Hotline, HotlineInForce
 from ivr.instance import LOOPBACK, Instance
 from ivr.settings import Settings
 from ivr.store.session import Store
@@ -82,6 +82,7 @@ class Watch:
     ) -> None:
         self._settings, self._store, self._now = settings, store, now
         self._control = control or AsteriskControl(settings)
+        self._hotline = HotlineInForce(settings)
         journal = settings.paths.journal
         self._queue_log = Tail(journal / "queue_log", read_queue_log)
         self._cel = Tail(journal / "cel-custom" / "cel.csv", read_cel)
@@ -124,9 +125,6 @@ class Watch:
         seen = self._seen(client, hotline, members, entries, [channel_of(event) for event in listed], now)
         self._write(hotline, seen, now)
         self._mind(hotline, members, duty.own_queues(status), seen, now)
-
-    def _hotline(self) -> Hotline:
-        return load_hotline(self._settings.checked_hotline_file)
 
     def _seen(
         self,
