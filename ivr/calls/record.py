@@ -25,7 +25,7 @@ from ivr.store.models import (
 )
 
 MAX_PER_PAGE = 500
-_LEG_ORDER: tuple[LegRole, ...] = ("caller", "agent", "message")
+_LEG_ORDER: tuple[LegRole, ...] = ("caller", "agent", "message", "comment")
 Item = TypeVar("Item")
 
 

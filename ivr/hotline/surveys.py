@@ -64,6 +64,7 @@ class Retries(Strict):
 class Question(Strict):
     """One question. `bad`: the answers that become a case. `only_if`: asked only after these answers to questions
     before it. `choices`: key → words, for `choice`; `least`, `most` for `number`; `seconds` for `comment`.
+    `recommends`: a scale of whether they would recommend us; its figure is NPS-style (ivr.surveys.results).
 
     Answers are written as keyed: "1"… for a scale, "1"/"2" for yes/no, the key of a choice, the digits of a number; a
     comment's answer is its recording.
@@ -78,6 +79,7 @@ class Question(Strict):
     least: Annotated[int, Field(ge=0)] = 0
     most: Annotated[int, Field(ge=0, le=9999)] = 100
     seconds: Annotated[int, Field(ge=5, le=180)] = 60
+    recommends: bool = False
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> "Question":
@@ -89,6 +91,8 @@ class Question(Strict):
             raise ValueError("allowed: least not above most")
         if self.kind in ("number", "comment") and self.bad:
             raise ValueError("allowed: bad answers for scale, yes_no and choice; complaint words find a bad comment")
+        if self.recommends and self.kind != "scale":
+            raise ValueError("allowed: recommends for a question of kind scale")
         return self
 
 

@@ -21,7 +21,7 @@ def read_talk(session: Session, call: Call, company: Sequence[str]) -> Talk:
     missing: dict[Role, str] = {}
     length, demonstration = 0.0, False
     for leg, transcript in rows:
-        if leg.role == "message":  # left when nobody was there: no agent's work
+        if leg.role == "message" or leg.role == "comment":  # left when nobody was there: no agent's work
             continue
         length = max(length, leg.seconds or 0.0)
         if transcript is not None and transcript.state == "done":

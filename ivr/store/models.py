@@ -37,9 +37,9 @@ OUTCOMES: tuple[Outcome, ...] = (
     "surveyed",
     "failed",
 )
-LegRole = Literal["caller", "agent", "message"]
+LegRole = Literal["caller", "agent", "message", "comment"]
 ROLES: tuple[LegRole, ...] = ("caller", "agent")
-"""The two sides of a talk; a message (S12) is a recording of its own."""
+"""The two sides of a talk; a message (S12) and each comment of a survey (S26) are recordings of their own."""
 HungUpBy = Literal["caller", "agent", "system"]
 TranscriptState = Literal["pending", "running", "done", "failed"]
 

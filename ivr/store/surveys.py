@@ -123,6 +123,11 @@ class Answer(Base):
     given_at: Mapped[datetime]
 
 
+def comment_leg(call_id: str, question: str) -> str:
+    """The id of the leg (role "comment") that a spoken answer is: its words are that leg's transcript."""
+    return f"{call_id}-comment-{question}"
+
+
 class DoNotCall(Base):
     """A number that is never rung by us unasked; `reason`: key (pressed 9), page, api, command. `call_id` where it
     was said."""

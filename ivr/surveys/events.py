@@ -20,7 +20,8 @@ CONFIRMED = "survey.confirmed"
 ASKING = "survey.asking"
 """`question`: it is being asked; where a call that breaks off goes on."""
 ANSWER = "survey.answer"
-"""`question`, `value` as keyed; of a comment `recording` and `seconds`. The last one to a question counts."""
+"""`question`, `value` as keyed; of a comment `recording` and `seconds`. The last one to a question counts;
+a comment is a leg of its call (`ivr.store.surveys.comment_leg`), so that its words are heard like any other's."""
 ENDED = "survey.ended"
 """How the flow ended: `result` is one of completed, later (with `at`, an ISO moment, or none), declined,
 do_not_call, wrong_person, machine, phone_menu, no_human, person. A flow that never says so was broken off."""

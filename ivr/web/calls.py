@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from ivr.calls.record import LegRecord, get_call, list_calls
 from ivr.calls.story import story
+from ivr.store.models import ROLES
 from ivr.web.auth import Agent, own_only, require_own
 from ivr.web.context import language_of, page, web_of
 from ivr.web.filters import CHOICES, RUNNING, read_filter
@@ -52,8 +53,8 @@ def call_page(request: Request, call_id: str, user: Agent) -> Response:
         lines = story(session, call_id, language, names.labels(call.queue))
     web.trace(user.login, "open", call.id)
     heard = leg_sounds(web.settings.paths, call)
-    sounds = [sound for sound in heard if sound.role != "message"]
-    talk = [leg for leg in call.legs if leg.role != "message"]
+    sounds = [sound for sound in heard if sound.role in ROLES]
+    talk = [leg for leg in call.legs if leg.role in ROLES]
     message = call.leg("message")
     return page(
         request,
