@@ -18,7 +18,14 @@ WIDEST = "08:00-21:00"
 NEVER_KEY = "9"
 """The key that ends a survey for good: the number is never rung again (do not call)."""
 YES, NO = "1", "2"
+PURPOSE = "purpose"
+"""Why we call, as the name of a survey's prompt; no question may be called so."""
 _TAKEN_KEYS = frozenset({"0", NEVER_KEY})
+
+
+def survey_prompt(survey: str, part: str) -> str:
+    """The id of the prompt that says a survey's question (by its id) or its purpose."""
+    return f"survey_{survey}_{part}"
 
 
 def _within_the_widest(value: str) -> str:
@@ -127,6 +134,8 @@ class Survey(Strict):
     def _questions_hang_together(self) -> "Survey":
         before: dict[str, Question] = {}
         for question in self.questions:
+            if question.id == PURPOSE:
+                raise ValueError(f"question {PURPOSE}: allowed: another id, this one names the survey's purpose")
             if question.id in before:
                 raise ValueError(f"question {question.id}: allowed: every id once")
             for condition, answers in question.only_if.items():

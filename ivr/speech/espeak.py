@@ -11,7 +11,7 @@ from ivr.speech.engines import Audio, EngineUnavailable
 from ivr.tools import Tool
 
 ATTEMPTS = 3
-SPELLING = 2
+SPELLING = 3
 """Raised when `to_pinyin` changes, so that prompts are spoken again."""
 TIMEOUT = 30.0
 """Seconds one prompt may take; a whole menu takes about 0.05."""
@@ -21,8 +21,15 @@ REMEDY = "run `ivr doctor`; the voice's name stands in hotline.yaml under voices
 _HAN_DIGITS = str.maketrans("0123456789", "零一二三四五六七八九")
 _KEEPS_BEFORE = (*"零幺一二三四五六七八九十第按",)
 _KEEPS_AFTER = (*"零幺一二三四五六七八九号月",)
-_NEUTRAL = {"谢谢": "xie4xie5", "麻烦": "ma2fan5", "听得": "ting1de5", "先生": "xian1sheng5"}
-"""Words whose last syllable is light, which pypinyin's dictionary does not say."""
+_SPELT = {
+    "谢谢": "xie4xie5",
+    "麻烦": "ma2fan5",
+    "听得": "ting1de5",
+    "先生": "xian1sheng5",
+    "朋友": "peng2you5",
+    "重听": "chong2ting1",
+}
+"""Words that pypinyin's dictionary reads otherwise than people do: a light last syllable, 重 for again."""
 _PAUSES = {"，": ",", "、": ",", "；": ";", "：": ":", "。": ".", "？": "?", "！": "!"}
 
 
@@ -73,7 +80,7 @@ def to_pinyin(text: str) -> str:
     espeak-ng reads single characters without their words (重 in 重新, 调 in 空调); pypinyin knows phrases.
     Digits are single keys or parts of a number written out: each is read on its own.
     """
-    for word, spelling in _NEUTRAL.items():
+    for word, spelling in _SPELT.items():
         text = text.replace(word, f" {spelling} ")
     # Pinyin keeps its tone numbers: only digits that follow no Latin letter are keys.
     text = re.sub(r"(?<![A-Za-z0-9])[0-9]+", lambda found: found[0].translate(_HAN_DIGITS), text)

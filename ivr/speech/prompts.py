@@ -17,6 +17,7 @@ from ivr.settings import ROOT, StatePaths
 from ivr.speech.audio import FORMATS
 from ivr.speech.matters import matters, pause_texts
 from ivr.speech.surnames import surname_texts
+from ivr.speech.survey_texts import survey_texts
 
 Language = str
 Key = tuple[Language, str]
@@ -189,7 +190,7 @@ def _load(folder: Path, lang: Language, hotline: Hotline) -> Iterator[Prompt]:
     for section in ("prompts", "pieces"):
         for name, value in (data.get(section) or {}).items():
             yield Prompt(_id(path, name), lang, _parts(path, name, lang, value, facts), section == "pieces")
-    yield from _queue_names(lang, hotline, data.get("prompts") or {})
+    yield from _of_the_business(lang, hotline, data.get("prompts") or {})
     for name, (customer, reading) in surname_texts().items() if "surname" in data else ():
         parts = _parts(path, "surname", lang, data["surname"], {**facts, "customer": customer})
         yield Prompt(name, lang, tuple(replace(part, say=(("espeak-ng", reading),)) for part in parts), piece=True)
@@ -202,12 +203,16 @@ def _load(folder: Path, lang: Language, hotline: Hotline) -> Iterator[Prompt]:
         yield Prompt(name, lang, _parts(path, "work_number", lang, data["work_number"], filled))
 
 
-def _queue_names(lang: Language, hotline: Hotline, written: dict[str, object]) -> Iterator[Prompt]:
-    """queue_<name>: what an agent hears before the caller (S8); the queue's label unless the file has a text."""
+def _of_the_business(lang: Language, hotline: Hotline, written: dict[str, object]) -> Iterator[Prompt]:
+    """queue_<name>: what an agent hears before the caller (S8), the queue's label; survey_<survey>_purpose and
+    survey_<survey>_<question> (S26). A text of that id in the file goes before."""
     for name, queue in hotline.queues.items():
         labels = {str(language): label for language, label in queue.label.items()}
         if lang in labels and f"queue_{name}" not in written:
             yield Prompt(f"queue_{name}", lang, (Part(labels[lang], lang),), piece=True)
+    for name, words in survey_texts(hotline, lang):
+        if name not in written:
+            yield Prompt(name, lang, (Part(words, lang),))
 
 
 def notice_prompts(hotline: Hotline, texts: Mapping[Language, str]) -> dict[Key, Prompt]:

@@ -49,6 +49,7 @@ def test_the_sample_business_is_good() -> None:
         ("{host: 127.0.0.1,", "{host: 127.0.0.1, colour: red,", "colour", "unknown field"),
         ('"1001": {name: 王晓敏}', '"1001": {name: ""}', '"1001": {name', "at least 1"),
         ("menu_start: main", "menu_start: principal", "menu_start", "allowed: main, booking"),
+        ("- id: overall", "- id: purpose", "after_service:", "allowed: another id"),
     ],
 )
 def test_a_mistake_is_named_with_file_line_and_what_is_allowed(

@@ -11,6 +11,7 @@ import pytest
 import soundfile
 
 from ivr.hotline import Hotline, load_hotline
+from ivr.hotline.surveys import PURPOSE, survey_prompt
 from ivr.settings import ROOT, StatePaths
 from ivr.speech.audio import SoundNotWritten
 from ivr.speech.build import BuildReport, build
@@ -36,9 +37,9 @@ def hotline() -> Hotline:
     return load_hotline(ROOT / "hotline.yaml")
 
 
-def without_queues(hotline: Hotline) -> Hotline:
-    """Only the prompts of the text files: each queue would add its name."""
-    return hotline.model_copy(update={"queues": {}})
+def texts_alone(hotline: Hotline) -> Hotline:
+    """Only the prompts of the text files: queues would add their names, surveys their questions."""
+    return hotline.model_copy(update={"queues": {}, "surveys": {}})
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def store(paths: StatePaths, hotline: Hotline, folder: Path) -> PromptStore:
-    return PromptStore(paths, without_queues(hotline), folder)
+    return PromptStore(paths, texts_alone(hotline), folder)
 
 
 def publish(store: PromptStore, espeak: Espeak, tmp_path: Path) -> BuildReport:
@@ -85,6 +86,26 @@ def test_every_prompt_that_the_dialplan_plays_by_itself_has_a_text(paths: StateP
 def test_agent_hears_which_queue_a_caller_comes_from(paths: StatePaths, hotline: Hotline) -> None:
     assert PromptStore(paths, hotline).text("queue_service", "zh-CN") == "客户服务"
     assert PromptStore(paths, hotline).text("queue_booking", "en") == "Appointments"
+
+
+def test_what_a_survey_asks_is_said_in_every_language_of_the_hotline(paths: StatePaths, hotline: Hotline) -> None:
+    store = PromptStore(paths, hotline)
+    for language in hotline.languages:
+        for name, survey in hotline.surveys.items():
+            assert store.text(survey_prompt(name, PURPOSE), language)
+            assert [q.id for q in survey.questions if not store.text(survey_prompt(name, q.id), language)] == []
+    assert store.text("survey_after_service_purpose", "zh-CN") == "想请您评价最近一次的维修保养服务。"
+    assert store.text("survey_after_service_purpose", "en").startswith("We would like")
+
+
+def test_a_text_of_the_file_goes_before_the_words_of_a_survey(
+    paths: StatePaths, hotline: Hotline, folder: Path
+) -> None:
+    text = "prompts:\n  survey_after_service_overall: 请按1到5打分，5分最高。\n"
+    (folder / "zh-CN.yaml").write_text(text, encoding="utf-8")
+    store = PromptStore(paths, hotline, folder)
+    assert store.text("survey_after_service_overall", "zh-CN") == "请按1到5打分，5分最高。"
+    assert "the highest" in store.text("survey_after_service_overall", "en")
 
 
 def test_our_texts_never_use_forbidden_words_nor_address_the_caller_without_respect(
@@ -202,7 +223,7 @@ def test_broken_studio_recording_is_reported_and_the_engine_speaks(
 def test_changed_company_name_is_spoken_anew_and_nothing_else(
     paths: StatePaths, hotline: Hotline, folder: Path, espeak: Espeak, tmp_path: Path
 ) -> None:
-    hotline = without_queues(hotline)
+    hotline = texts_alone(hotline)
     publish(PromptStore(paths, hotline, folder), espeak, tmp_path)
     company = hotline.company.model_copy(update={"name": {**hotline.company.name, "zh-CN": "平安汽车"}})
     renamed = PromptStore(paths, hotline.model_copy(update={"company": company}), folder)
@@ -287,6 +308,7 @@ def test_unknown_voice_is_named(hotline: Hotline, espeak: Espeak) -> None:
         ("第一位", "di4yi1 wei4"),
         ("二十一位", "er4shi2yi1 wei4"),
         ("谢谢", "xie4xie5"),
+        ("重听请按星号键", "chong2ting1 qing3 an4 xing1hao4 jian4"),
         ("请 chong2xin1 选择", "qing3 chong2xin1 xuan3ze2"),
     ],
 )
