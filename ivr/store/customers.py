@@ -43,7 +43,8 @@ class CustomerNumber(Base):
 class Visit(Base):
     """A purchase or service visit that ended at `at`; `external_id` is the sender's, so that nothing is taken twice.
 
-    `by`: the technician or agent who served; `consent`: whether the customer may be called about it (S26).
+    `by`: the technician or agent who served; `consent`: whether the customer may be called about it (S26). Nobody is
+    rung about a visit without consent, or one with `withdrawn_at`.
     """
 
     __tablename__ = "visit"
@@ -55,7 +56,9 @@ class Visit(Base):
     at: Mapped[datetime] = mapped_column("visited_at", index=True)
     by: Mapped[str] = mapped_column("visited_by", default="")
     number: Mapped[str | None]
-    """The number given for this visit, where it is not the first of the customer's."""
+    """The number given for this visit; None: the first of the customer's."""
     language: Mapped[str | None]
     consent: Mapped[bool] = mapped_column(Boolean, default=True)
+    withdrawn_at: Mapped[datetime | None]
+    """When the sender took it back."""
     notes: Mapped[str] = mapped_column(default="")

@@ -196,6 +196,22 @@ class User(Base):
     work_number: Mapped[str | None]
 
 
+class ApiToken(Base):
+    """A program that may use the API; `may` is what for (see ivr.web.tokens), `token_hash` the token's SHA-256 in hex.
+
+    The token itself stands nowhere: it is 32 random bytes, so its plain hash gives nothing away.
+    """
+
+    __tablename__ = "api_token"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    may: Mapped[str]
+    token_hash: Mapped[str] = mapped_column(unique=True)
+    made_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
 class AccessLog(Base):
     """Who looked at what (S24); `user` is the login as text, so that it outlives the account."""
 
