@@ -15,10 +15,47 @@ HOTLINE = load_hotline(ROOT / "hotline.yaml")
 FIXED = {(1, 1): "holiday_new_year", (5, 1): "holiday_labour", (10, 1): "holiday_national"}
 
 # The first day of the lunar year, and the fifteenth of the eighth month, from an almanac.
-NEW_YEARS = """2008-02-07 2009-01-26 2010-02-14 2011-02-03 2012-01-23 2013-02-10 2014-01-31 2015-02-19 2016-02-08
-2017-01-28 2018-02-16 2019-02-05 2020-01-25 2021-02-12 2022-02-01 2023-01-22 2024-02-10 2025-01-29 2026-02-17""".split()
-MID_AUTUMNS = """2008-09-14 2009-10-03 2010-09-22 2011-09-12 2012-09-30 2013-09-19 2014-09-08 2015-09-27 2016-09-15
-2017-10-04 2018-09-24 2019-09-13 2021-09-21 2022-09-10 2023-09-29 2024-09-17 2025-10-06 2026-09-25""".split()
+NEW_YEARS = [
+    "2008-02-07",
+    "2009-01-26",
+    "2010-02-14",
+    "2011-02-03",
+    "2012-01-23",
+    "2013-02-10",
+    "2014-01-31",
+    "2015-02-19",
+    "2016-02-08",
+    "2017-01-28",
+    "2018-02-16",
+    "2019-02-05",
+    "2020-01-25",
+    "2021-02-12",
+    "2022-02-01",
+    "2023-01-22",
+    "2024-02-10",
+    "2025-01-29",
+    "2026-02-17",
+]
+MID_AUTUMNS = [
+    "2008-09-14",
+    "2009-10-03",
+    "2010-09-22",
+    "2011-09-12",
+    "2012-09-30",
+    "2013-09-19",
+    "2014-09-08",
+    "2015-09-27",
+    "2016-09-15",
+    "2017-10-04",
+    "2018-09-24",
+    "2019-09-13",
+    "2021-09-21",
+    "2022-09-10",
+    "2023-09-29",
+    "2024-09-17",
+    "2025-10-06",
+    "2026-09-25",
+]
 
 
 def day(text: str) -> dt.date:
@@ -35,7 +72,7 @@ def test_spring_festival_is_greeted_on_its_eve_and_its_first_days(first: str) ->
 def test_mid_autumn_is_greeted_on_its_day_and_on_its_eve_unless_that_is_national_day(text: str) -> None:
     assert greeting_on(day(text)) == "holiday_mid_autumn"
     eve = day(text) - dt.timedelta(days=1)
-    national = (10, 1) <= (eve.month, eve.day)
+    national = (eve.month, eve.day) >= (10, 1)
     assert greeting_on(eve) == ("holiday_national" if national else "holiday_mid_autumn")
 
 
