@@ -1,9 +1,9 @@
 """Callbacks after a visit (S26): whom a survey is to reach, every attempt to, and what was answered."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeVar
 
-from sqlalchemy import Boolean, Float, ForeignKey, Index, Integer, Text
+from sqlalchemy import Boolean, Float, ForeignKey, Index, Integer, SQLColumnExpression, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ivr.store.base import Base
@@ -123,9 +123,15 @@ class Answer(Base):
     given_at: Mapped[datetime]
 
 
-def comment_leg(call_id: str, question: str) -> str:
-    """The id of the leg (role "comment") that a spoken answer is: its words are that leg's transcript."""
-    return f"{call_id}-comment-{question}"
+Words = TypeVar("Words", str, SQLColumnExpression[str])
+
+
+def comment_leg(call_id: Words, question: Words) -> Words:
+    """The id of the leg (role "comment") that a spoken answer is: its words are that leg's transcript.
+
+    Of texts, or of columns in a query.
+    """
+    return call_id + "-comment-" + question
 
 
 class DoNotCall(Base):
