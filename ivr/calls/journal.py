@@ -19,14 +19,15 @@ class Journal:
         self.path = path
         self._now = now
 
-    def write(self, call: str, event: str, **facts: Any) -> None:
-        """Write one fact of a call; raises OSError when the disk refuses it."""
+    def write(self, call: str, event: str, **facts: Any) -> datetime:
+        """Write one fact of a call; returns the moment it bears. Raises OSError when the disk refuses it."""
+        at = self._now()
         line = json.dumps(
-            {"at": self._now().isoformat(timespec="microseconds"), "call": call, "event": event, **facts},
-            ensure_ascii=False,
+            {"at": at.isoformat(timespec="microseconds"), "call": call, "event": event, **facts}, ensure_ascii=False
         )
         fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
             os.write(fd, line.encode() + b"\n")
         finally:
             os.close(fd)
+        return at

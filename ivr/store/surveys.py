@@ -66,7 +66,12 @@ class Contact(Base):
     """
 
     __tablename__ = "contact"
-    __table_args__ = (Index(None, "state", "next_at"), Index(None, "survey", "state"))
+    # The dialler reads the first rows of each in its order, however many contacts are open.
+    __table_args__ = (
+        Index(None, "survey", "state", "key", "next_at", "due_at"),
+        Index(None, "state", "agreed_at"),
+        Index(None, "state", "expires_at"),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     survey: Mapped[str]

@@ -37,3 +37,11 @@ DO_NOT_CALL = "number.do_not_call"
 """`number`, `reason` (key, page, api, command), `by`."""
 MAY_CALL = "number.may_call"
 """`number`, `by`: taken off the list again."""
+
+# Of everybody's calls, by the emergency stop.
+STOPPED = "outbound.stopped"
+"""`by`: no customer is rung from now on, whatever for."""
+GOES_ON = "outbound.goes_on"
+"""`by`: customers are rung again."""
+CAMPAIGN = "campaign.changed"
+"""`survey`, `state`, `by`: the tables keep what is so, the journal who wanted it."""

@@ -24,3 +24,8 @@ def read_call_id(call_id: str | None) -> tuple[str, int] | None:
     """(contact id, attempt) of an attempt's call; None for every other call."""
     match = _CALL_ID.fullmatch(call_id or "")
     return (match["contact"], int(match["attempt"])) if match else None
+
+
+def number_id(number: str) -> str:
+    """What stands for the call in the journal where something is said of a number alone: a log may hold it (S24)."""
+    return f"number-{hashlib.sha256(number.encode()).hexdigest()[:20]}"

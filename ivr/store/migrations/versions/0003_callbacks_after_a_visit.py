@@ -88,8 +88,10 @@ def _contacts() -> None:
         sa.ForeignKeyConstraint(["visit_id"], ["visit.id"], name="fk_contact_visit_id_visit", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name="pk_contact"),
     )
-    op.create_index("ix_contact_state_next_at", "contact", ["state", "next_at"])
-    op.create_index("ix_contact_survey_state", "contact", ["survey", "state"])
+    turn = ["survey", "state", "key", "next_at", "due_at"]
+    op.create_index("ix_contact_survey_state_key_next_at_due_at", "contact", turn)
+    op.create_index("ix_contact_state_agreed_at", "contact", ["state", "agreed_at"])
+    op.create_index("ix_contact_state_expires_at", "contact", ["state", "expires_at"])
     op.create_index("ix_contact_number", "contact", ["number"])
     op.create_index("ix_contact_visit_id", "contact", ["visit_id"])
     op.create_table(
