@@ -39,12 +39,13 @@ def ingest(
     from ivr.cases.acts import apply as follow_cases
     from ivr.store.migrate import migrate_store
     from ivr.store.session import open_store
+    from ivr.surveys.projection import apply as follow_surveys
     from ivr.telephony.watch import Watch
 
     _log()
     settings = settings_of(state)
     store = open_store(settings.store_url)
-    ingestor = Ingestor(settings.paths, store, followers=(follow_callbacks, follow_cases))
+    ingestor = Ingestor(settings.paths, store, followers=(follow_callbacks, follow_cases, follow_surveys))
     if rebuild or once:
         migrate_store(store)
         taken = ingestor.rebuild() if rebuild else ingestor.once()

@@ -22,19 +22,20 @@ ASKING = "survey.asking"
 ANSWER = "survey.answer"
 """`question`, `value` as keyed; of a comment `recording` and `seconds`. The last one to a question counts;
 a comment is a leg of its call (`ivr.store.surveys.comment_leg`), so that its words are heard like any other's."""
+TAKEN_BACK = "survey.taken_back"
+"""`question`: its answer does not count any more; it is given anew, or no longer asked for."""
 ENDED = "survey.ended"
-"""How the flow ended: `result` is one of completed, later (with `at`, an ISO moment, or none), declined,
+"""How the flow ended: `result` is one of completed, later (with `agreed`, an ISO moment, or none), declined,
 do_not_call, wrong_person, machine, phone_menu, no_human, person. A flow that never says so was broken off."""
 
-# A supervisor's, the API's, or a rule's: of no call, `contact` names the contact.
+# A supervisor's, the API's, or a rule's: of no call. In its place stands the contact's id, or the number itself.
 CANCELLED = "contact.cancelled"
-"""`contact`, `by`: nobody is to be rung for it any more."""
+"""`by`: nobody is to be rung for it any more."""
 GAVE_UP = "contact.gave_up"
-"""`contact`, `reason`: the dialler's rule says so."""
+"""`reason`: the dialler's rule says so."""
 EXPIRED = "contact.expired"
-"""`contact`."""
 DO_NOT_CALL = "number.do_not_call"
-"""`number`, `reason` (key, page, api, command), `by`."""
+"""`number`, `reason` (key, page, api, command), `by`. Whoever presses 9 says it in a call: then it bears that call."""
 MAY_CALL = "number.may_call"
 """`number`, `by`: taken off the list again."""
 
