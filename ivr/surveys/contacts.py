@@ -60,6 +60,15 @@ class ContactLine:
     title: str
 
 
+@dataclass(frozen=True)
+class Comment:
+    """A spoken answer; `words` None: nobody has begun to write them down."""
+
+    line: ContactLine
+    answer: Answer
+    words: Transcript | None
+
+
 def chosen_contacts(*columns: Any, chosen: Chosen) -> Select[Any]:
     """A query of these columns for the chosen contacts, their visits and customers."""
     joined = select(*columns).select_from(Contact).join(Visit, Visit.id == Contact.visit_id)
@@ -96,6 +105,22 @@ def every_answer(session: Session, chosen: Chosen) -> Iterator[tuple[ContactLine
     return ((ContactLine(*row[:4]), row[4], row[5]) for row in session.execute(asked))
 
 
+def list_comments(session: Session, chosen: Chosen, page: int = 1, per_page: int = 20) -> Page[Comment]:
+    """What the chosen contacts' customers said after the tone, the latest first."""
+    spoken = _spoken(chosen, func.count())
+    total = session.scalar(spoken) or 0
+    columns = (Contact, Visit, Customer.name, Customer.title, Answer, Transcript)
+    asked = (
+        _spoken(chosen, *columns)
+        .outerjoin(Transcript, Transcript.leg_id == comment_leg(Answer.call_id, Answer.question))
+        .order_by(Answer.given_at.desc(), Answer.contact_id, Answer.question)
+        .limit(per_page)
+        .offset((max(1, page) - 1) * per_page)
+    )
+    found = [Comment(ContactLine(*row[:4]), row[4], row[5]) for row in session.execute(asked)]
+    return Page(found, max(1, page), per_page, total)
+
+
 def reasons(session: Session, survey: str) -> list[str]:
     """The reasons that stand with a survey's contacts now."""
     return list(session.scalars(select(Contact.reason).where(Contact.survey == survey).distinct().order_by("reason")))
@@ -106,6 +131,11 @@ def served(session: Session, survey: str) -> tuple[list[str], list[str]]:
     of = select(Contact.visit_id).where(Contact.survey == survey)
     found = session.execute(select(Visit.by, Visit.kind).where(Visit.id.in_(of)).distinct()).all()
     return sorted({by for by, _ in found if by}), sorted({kind for _, kind in found})
+
+
+def _spoken(chosen: Chosen, *columns: Any) -> Select[Any]:
+    joined = chosen_contacts(*columns, chosen=chosen).join(Answer, Answer.contact_id == Contact.id)
+    return joined.where(Answer.recording.is_not(None))
 
 
 def _lines(chosen: Chosen) -> Select[Any]:

@@ -60,8 +60,8 @@ class CallFilter:
             "agent": self.agent,
             "queue": self.queue,
             "outcome": self.outcome,
-            "since": _midnight(self.since, zone) if self.since else None,
-            "until": _midnight(self.until + dt.timedelta(days=1), zone) if self.until else None,
+            "since": midnight_of(self.since, zone) if self.since else None,
+            "until": midnight_of(self.until + dt.timedelta(days=1), zone) if self.until else None,
             "page": self.page,
             "per_page": PER_PAGE,
         }
@@ -77,7 +77,7 @@ def read_filter(query: Iterable[tuple[str, str]]) -> CallFilter:
     if outcome is not None and outcome not in CHOICES:
         bad.append("outcome")
         outcome = None
-    since, until = _day(given, "from", bad), _day(given, "to", bad)
+    since, until = read_day(given, "from", bad), read_day(given, "to", bad)
     if since and until and since > until:
         since, until = until, since
     return CallFilter(caller, agent, queue, outcome, since, until, read_page(given.get("page")), tuple(bad))
@@ -102,7 +102,8 @@ def _matching(given: Mapping[str, str], name: str, form: re.Pattern[str], bad: l
     return value
 
 
-def _day(given: Mapping[str, str], name: str, bad: list[str]) -> dt.date | None:
+def read_day(given: Mapping[str, str], name: str, bad: list[str]) -> dt.date | None:
+    """A day of the address bar; None where there is none, or none that is understood (then `name` is in `bad`)."""
     if name not in given:
         return None
     try:
@@ -123,5 +124,6 @@ def read_page(text: str | None) -> int:
     return min(max(int(text), 1), _MAX_PAGE)
 
 
-def _midnight(day: dt.date, zone: ZoneInfo) -> dt.datetime:
+def midnight_of(day: dt.date, zone: ZoneInfo) -> dt.datetime:
+    """When a day begins in the business's time zone."""
     return dt.datetime.combine(day, dt.time(), zone)

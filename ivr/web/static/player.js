@@ -1,12 +1,12 @@
-// The player of a call: both legs in one clock, waveforms, and a transcript that follows and leads.
+// The players of a page, one a call: both legs in one clock, waveforms, and a transcript that follows and leads.
 
 const DRIFT = 0.12; // seconds the legs may lie apart before the second one is set right
 const POLITE = 4000; // ms for which the transcript stays where the reader has scrolled it
 
-const root = document.querySelector("[data-player]");
-if (root) start(root);
+// What is read along, and the places to jump to, belong to the first player of a page.
+document.querySelectorAll("[data-player]").forEach((root, place) => start(root, place === 0));
 
-function start(root) {
+function start(root, leads) {
   const legs = [...root.querySelectorAll("audio[data-leg]")];
   const total = Number(root.dataset.seconds);
   // The longest leg leads: it is there to the end.
@@ -16,7 +16,7 @@ function start(root) {
   const now = root.querySelector("[data-now]");
   const failed = root.querySelector("[data-failed]");
   const waves = [...root.querySelectorAll("canvas[data-wave]")].map((canvas) => ({ canvas, peaks: [], seconds: 0 }));
-  const transcript = followTranscript(document.querySelector("[data-transcript]"));
+  const transcript = followTranscript(leads && document.querySelector("[data-transcript]"));
   let position = 0;
   let playing = false;
   let dragging = false;
@@ -46,6 +46,7 @@ function start(root) {
 
   async function begin() {
     failed.hidden = true;
+    document.dispatchEvent(new CustomEvent("begins", { detail: root })); // one voice at a time
     if (position >= total - 0.05) moveTo(0);
     playing = true;
     showPlaying();
@@ -123,7 +124,7 @@ function start(root) {
     leg.muted = box.checked;
     box.addEventListener("change", () => (leg.muted = box.checked));
   }
-  for (const button of document.querySelectorAll("[data-jump]")) {
+  for (const button of leads ? document.querySelectorAll("[data-jump]") : []) {
     button.addEventListener("click", () => jump(Number(button.dataset.jump)));
   }
   transcript.onPick((at) => jump(at));
@@ -134,6 +135,7 @@ function start(root) {
     new ResizeObserver(() => draw(wave, position, total)).observe(wave.canvas);
   }
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => show(position));
+  document.addEventListener("begins", (event) => playing && event.detail !== root && stop());
   addEventListener("pagehide", stop);
   show(0);
 }
