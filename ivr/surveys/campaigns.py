@@ -2,8 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import func, select
@@ -14,8 +13,9 @@ from ivr.errors import IvrError
 from ivr.hotline import Hotline
 from ivr.settings import StatePaths
 from ivr.store.session import Store
-from ivr.store.surveys import Campaign, CampaignState, Contact, ContactAttempt, ContactState
+from ivr.store.surveys import Campaign, CampaignState, Contact
 from ivr.surveys.events import CAMPAIGN, GOES_ON, STOPPED
+from ivr.surveys.funnel import Funnel, funnels
 
 OUTBOUND = "outbound"
 """What stands for the call in the journal where everybody's calls are meant."""
@@ -30,28 +30,16 @@ class NothingToRing(IvrError):
 
 
 @dataclass(frozen=True)
-class Funnel:
-    """How far a campaign is, in contacts: all, those due by now, dialled at least once, on the line (the right
-    person), and completed. `states` adds up to all; `reasons` tells why those that are planned wait."""
-
-    contacts: int = 0
-    due: int = 0
-    dialled: int = 0
-    reached: int = 0
-    completed: int = 0
-    states: dict[ContactState, int] = field(default_factory=dict)
-    reasons: dict[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Overview:
-    """A campaign as it is shown. `changed_at` None: nobody has ever started it."""
+    """A campaign as it is shown. `changed_at` None: nobody has ever started it. `reasons`: why those that are planned
+    wait, with how many do."""
 
     survey: str
     state: CampaignState
     changed_at: datetime | None
     by: str
     funnel: Funnel
+    reasons: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -107,49 +95,24 @@ def _change(store: Store, journal: Journal, hotline: Hotline, survey: str, state
 def overview(session: Session, hotline: Hotline, now: datetime) -> list[Overview]:
     """Every survey of the business file as a campaign, in its order, with how far it is."""
     rows = {row.survey: row for row in session.scalars(select(Campaign))}
-    counted = funnels(session, list(hotline.surveys), now)
-    return [
-        Overview(survey, row.state, row.changed_at, row.by, counted[survey])
-        if (row := rows.get(survey))
-        else Overview(survey, "planned", None, "", counted[survey])
-        for survey in hotline.surveys
-    ]
-
-
-def funnel(session: Session, survey: str, now: datetime) -> Funnel:
-    """How far one campaign is."""
-    return funnels(session, [survey], now)[survey]
-
-
-def funnels(session: Session, surveys: Sequence[str], now: datetime) -> dict[str, Funnel]:
-    """How far each of these campaigns is."""
-    states: dict[str, dict[ContactState, int]] = {survey: {} for survey in surveys}
-    reasons: dict[str, dict[str, int]] = {survey: {} for survey in surveys}
-    ours = Contact.survey.in_(surveys)
-    by_state = select(Contact.survey, Contact.state, func.count()).where(ours).group_by(Contact.survey, Contact.state)
-    for survey, state, count in session.execute(by_state):
-        states[survey][state] = count
-    waiting = select(Contact.survey, Contact.reason, func.count()).where(ours, Contact.state == "planned")
-    for survey, reason, count in session.execute(waiting.group_by(Contact.survey, Contact.reason)):
-        reasons[survey][reason] = count
-    of_each = select(Contact.survey, func.count()).where(ours).group_by(Contact.survey)
-    was_dialled = select(ContactAttempt.contact_id).where(ContactAttempt.dialled_at.is_not(None))
-    due, reached, dialled = (
-        {row[0]: row[1] for row in session.execute(of_each.where(such))}
-        for such in (Contact.due_at <= now, Contact.reached_at.is_not(None), Contact.id.in_(was_dialled))
-    )
-    return {
-        survey: Funnel(
-            contacts=sum(states[survey].values()),
-            due=due.get(survey, 0),
-            dialled=dialled.get(survey, 0),
-            reached=reached.get(survey, 0),
-            completed=states[survey].get("completed", 0),
-            states=states[survey],
-            reasons=reasons[survey],
+    counted, reasons = funnels(session, now), waiting_reasons(session)
+    found = []
+    for survey in hotline.surveys:
+        row = rows.get(survey)
+        told: tuple[CampaignState, datetime | None, str] = (
+            (row.state, row.changed_at, row.by) if row else ("planned", None, "")
         )
-        for survey in surveys
-    }
+        found.append(Overview(survey, *told, counted.get(survey, Funnel({})), reasons.get(survey, {})))
+    return found
+
+
+def waiting_reasons(session: Session) -> dict[str, dict[str, int]]:
+    """Why each survey's planned contacts wait, with how many do."""
+    waiting = select(Contact.survey, Contact.reason, func.count()).where(Contact.state == "planned")
+    found: dict[str, dict[str, int]] = {}
+    for survey, reason, count in session.execute(waiting.group_by(Contact.survey, Contact.reason)):
+        found.setdefault(survey, {})[reason] = count
+    return found
 
 
 # ---- the emergency stop ----------------------------------------------------------------------------------
