@@ -12,12 +12,14 @@ from ivr.customers.book import BookKeeper
 from ivr.errors import IvrError
 from ivr.service import reload
 from ivr.settings import Settings
+from ivr.surveys.surnames import SurnameKeeper
 from ivr.telephony.callback_line import open_dialler
 
 log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 2
 _DIALLER_SECONDS = 1
+_NAMES_SECONDS = 20
 
 
 class HotlineWatch:
@@ -62,6 +64,8 @@ def run(settings: Settings, stop: threading.Event) -> None:
     cases = CaseDesk(settings, stop=stop)
     for name, look in {"cases": cases.look, "e-mail": cases.send_mail, "web hook": cases.post}.items():
         scheduler.add_job(look, "interval", seconds=_LOOK_SECONDS, id=name, max_instances=1)
+    names = SurnameKeeper(settings)
+    scheduler.add_job(names.look, "interval", seconds=_NAMES_SECONDS, id="surnames", max_instances=1)
     dialler = open_dialler(settings)
     scheduler.add_job(dialler.tick, "interval", seconds=_DIALLER_SECONDS, id="callbacks", max_instances=9)
     scheduler.start()

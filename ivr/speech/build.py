@@ -1,6 +1,7 @@
 """Making the prompts' sound: at publish time, from a cache, and never at the cost of a good file."""
 
 import datetime as dt
+import fcntl
 import hashlib
 import json
 import os
@@ -156,6 +157,7 @@ class _Build:
     ) -> None:
         self.store, self.cache, self.now = store, cache, now
         self.manifest = store.manifest()
+        self.made: dict[str, dict[str, Any]] = {}
         self.voices = {str(lang): voice for lang, voice in store.hotline.voices.items()}
         self.speakers = [_Speaker(engine) for engine in speakers]
         for speaker in self.speakers[:-1] if not retry else []:
@@ -246,7 +248,7 @@ class _Build:
         if finished.narrow.seconds > limit:
             warnings.append(f"{finished.narrow.seconds:.1f} s long; at most {limit:g} s")
         audio.write(finished, self.store.base(prompt.id, prompt.lang))
-        self.manifest["prompts"][key] = {
+        self.made[key] = {
             "text": prompt.text,
             "engine": engine,
             "voice": voice,
@@ -261,16 +263,21 @@ class _Build:
         return Made(key, "made", engine, finished.narrow.seconds, finished.lufs, tuple(warnings))
 
     def _remember(self) -> None:
-        for speaker in self.speakers:
-            name = speaker.engine.name
-            if speaker.proven:
-                self.manifest["unavailable"].pop(name, None)
-            if speaker.trouble and name not in self.remembered:
-                self.manifest["unavailable"][name] = {"at": self.now.isoformat(), "why": speaker.trouble}
-        text = json.dumps(self.manifest, ensure_ascii=False, indent=1, sort_keys=True)
-        passing = self.store.manifest_file.with_suffix(f".{os.getpid()}.new")
-        passing.write_text(text + "\n", encoding="utf-8")
-        passing.replace(self.store.manifest_file)
+        """Write down what was made, beside what others have made meanwhile: a supervisor's build, the scheduler's."""
+        with self.store.manifest_file.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            manifest = self.store.manifest()
+            manifest["prompts"] |= self.made
+            for speaker in self.speakers:
+                name = speaker.engine.name
+                if speaker.proven:
+                    manifest["unavailable"].pop(name, None)
+                if speaker.trouble and name not in self.remembered:
+                    manifest["unavailable"][name] = {"at": self.now.isoformat(), "why": speaker.trouble}
+            text = json.dumps(manifest, ensure_ascii=False, indent=1, sort_keys=True)
+            passing = self.store.manifest_file.with_suffix(f".{os.getpid()}.new")
+            passing.write_text(text + "\n", encoding="utf-8")
+            passing.replace(self.store.manifest_file)
 
 
 def length_limit(prompt: Prompt) -> float:

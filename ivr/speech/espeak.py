@@ -11,7 +11,7 @@ from ivr.speech.engines import Audio, EngineUnavailable
 from ivr.tools import Tool
 
 ATTEMPTS = 3
-SPELLING = 3
+SPELLING = 4
 """Raised when `to_pinyin` changes, so that prompts are spoken again."""
 TIMEOUT = 30.0
 """Seconds one prompt may take; a whole menu takes about 0.05."""
@@ -30,6 +30,11 @@ _SPELT = {
     "重听": "chong2ting1",
 }
 """Words that pypinyin's dictionary reads otherwise than people do: a light last syllable, 重 for again."""
+_IONG = re.compile(r"(?:(?<=[1-5])|\b)([jqx])iong([1-5])")
+_IONG_STARTS = {"j": "tS;", "q": "tS;h", "x": "S;"}
+"""espeak-ng 1.52 knows yong but no jiong, qiong, xiong (熊, 穷): it takes them for English. They are told as sounds."""
+_TONES = ("", "55", "35", "214", "51", "11")
+"""Tone 1 to 5 as espeak-ng writes it among sounds."""
 _PAUSES = {"，": ",", "、": ",", "；": ";", "：": ":", "。": ".", "？": "?", "！": "!"}
 
 
@@ -75,7 +80,8 @@ class Espeak:
 
 
 def to_pinyin(text: str) -> str:
-    """Han text as pinyin with tone numbers, one word a blank; what is already Latin letters stays.
+    """Han text as pinyin with tone numbers, one word a blank; what is already Latin letters stays. Where espeak-ng
+    lacks a syllable, its sounds in [[ ]].
 
     espeak-ng reads single characters without their words (重 in 重新, 调 in 空调); pypinyin knows phrases.
     Digits are single keys or parts of a number written out: each is read on its own.
@@ -85,7 +91,8 @@ def to_pinyin(text: str) -> str:
     # Pinyin keeps its tone numbers: only digits that follow no Latin letter are keys.
     text = re.sub(r"(?<![A-Za-z0-9])[0-9]+", lambda found: found[0].translate(_HAN_DIGITS), text)
     runs = re.findall(r"[A-Za-z0-9']+|[^A-Za-z0-9']+", text)
-    return " ".join(run if run[0].isalnum() and run[0].isascii() else _spell(run) for run in runs).strip()
+    spelt = " ".join(run if run[0].isalnum() and run[0].isascii() else _spell(run) for run in runs).strip()
+    return _IONG.sub(lambda found: f" [[{_IONG_STARTS[found[1]]}j'ong{_TONES[int(found[2])]}]] ", spelt).strip()
 
 
 def _spell(run: str) -> str:

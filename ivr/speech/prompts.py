@@ -16,7 +16,8 @@ from ivr.hotline import Hotline
 from ivr.settings import ROOT, StatePaths
 from ivr.speech.audio import FORMATS
 from ivr.speech.matters import matters, pause_texts
-from ivr.speech.surnames import surname_texts
+from ivr.speech.surname_readings import for_engines
+from ivr.speech.surnames import SOUND_OF, surname_texts
 from ivr.speech.survey_texts import survey_texts
 
 Language = str
@@ -191,9 +192,10 @@ def _load(folder: Path, lang: Language, hotline: Hotline) -> Iterator[Prompt]:
         for name, value in (data.get(section) or {}).items():
             yield Prompt(_id(path, name), lang, _parts(path, name, lang, value, facts), section == "pieces")
     yield from _of_the_business(lang, hotline, data.get("prompts") or {})
-    for name, (customer, reading) in surname_texts().items() if "surname" in data else ():
-        parts = _parts(path, "surname", lang, data["surname"], {**facts, "customer": customer})
-        yield Prompt(name, lang, tuple(replace(part, say=(("espeak-ng", reading),)) for part in parts), piece=True)
+    for name, (surname, title) in surname_texts().items() if "surname" in data else ():
+        parts = _parts(path, "surname", lang, data["surname"], {**facts, "customer": f"{surname}{title}"})
+        say = for_engines(surname, SOUND_OF[surname], title)
+        yield Prompt(name, lang, tuple(replace(part, say=say) for part in parts), piece=True)
     if "work_number" in data:
         yield from _for_agents(lang, hotline)
     for number in hotline.agents if "work_number" in data else ():
