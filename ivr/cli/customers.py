@@ -10,7 +10,7 @@ import typer
 from ivr.cli.common import AsJson, State, console, print_json, print_table, settings_of
 from ivr.customers.file import Entry, check, customer_by_number, get_customer, keep, list_customers, remove
 from ivr.customers.numbers import normalise
-from ivr.customers.table import import_rows, read_table, split_numbers
+from ivr.customers.table import import_rows, read_customers, split_numbers
 from ivr.errors import IvrError
 from ivr.hotline import Hotline, load_hotline
 from ivr.settings import Settings
@@ -119,17 +119,17 @@ def forget(customer: Number, state: State = None) -> None:
 
 @customers_app.command("import")
 def take_table(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV with a line of column names.")],
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV or XLSX with a line of column names.")],
     state: State = None,
     as_json: AsJson = False,
     check_only: Annotated[bool, typer.Option("--check", help="Say what would happen, keep nothing.")] = False,
 ) -> None:
-    """Take customers from a CSV file; good lines are kept, bad ones named; exit code 1 when there were any."""
+    """Take customers from a CSV or XLSX file; good lines are kept, bad ones named; exit code 1 when there were any."""
     settings = settings_of(state)
     hotline, now = _business(settings)
     done = import_rows(
         open_store(settings.store_url),
-        read_table(file.read_bytes()),
+        read_customers(file.read_bytes()),
         agents=hotline.agents,
         now=now,
         year=now.astimezone(hotline.zone).year,

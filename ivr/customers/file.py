@@ -1,7 +1,6 @@
 """The customer file (S23): reading it, writing it, and finding whose a number is."""
 
 import datetime as dt
-import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import get_args
@@ -12,12 +11,13 @@ from sqlalchemy.orm import Session
 from ivr.calls.record import Page
 from ivr.customers.names import surname_of
 from ivr.customers.numbers import normalise
-from ivr.errors import IvrError
+from ivr.errors import FieldError, IvrError
 from ivr.hotline import Language
 from ivr.store.customers import Customer, CustomerNumber
 from ivr.store.followup import Case
 from ivr.store.models import Call
 from ivr.store.session import Store
+from ivr.tables.cells import plain_text
 
 TITLES = ("先生", "女士")
 LANGUAGES: tuple[str, ...] = get_args(Language)
@@ -25,14 +25,6 @@ MAX_NAME = 64
 MAX_NOTES = 4000
 MAX_NUMBERS = 10
 _TICK = dt.timedelta(microseconds=1)
-
-
-class CustomerError(IvrError):
-    """A customer's entry cannot be kept as it is: `field` names what is wrong, `problem` how (a text key)."""
-
-    def __init__(self, field: str, problem: str, message: str, remedy: str = "") -> None:
-        super().__init__(message, remedy)
-        self.field, self.problem = field, problem
 
 
 class CustomerNotFound(IvrError):
@@ -64,36 +56,24 @@ class Entry:
 
 
 def check(entry: Entry, *, agents: Collection[str], year: int) -> Entry:
-    """The entry as it may be kept: trimmed, numbers in one form, surname filled in. Raises CustomerError.
+    """The entry as it may be kept: trimmed, numbers in one form, surname filled in. Raises FieldError.
 
     `agents` are the work numbers there are; `year` is this year.
     """
-    name, surname = _words(entry.name, "name", MAX_NAME), _words(entry.surname, "surname", MAX_NAME)
-    notes = _words(entry.notes, "notes", MAX_NOTES, lines=True)
+    name, surname = plain_text(entry.name, "name", MAX_NAME), plain_text(entry.surname, "surname", MAX_NAME)
+    notes = plain_text(entry.notes, "notes", MAX_NOTES, lines=True)
     if not name and not surname:
-        raise CustomerError("name", "missing", "A customer needs a name.", "enter a name")
+        raise FieldError("name", "missing", "A customer needs a name.", "enter a name")
     if entry.title not in ("", *TITLES):
-        raise CustomerError("title", "unknown", "The title is not known.", f"allowed: {', '.join(TITLES)}, or none")
+        raise FieldError("title", "unknown", "The title is not known.", f"allowed: {', '.join(TITLES)}, or none")
     if entry.birth_year is not None and not year - 130 <= entry.birth_year <= year:
-        raise CustomerError("birth_year", "range", "The birth year is not one.", f"allowed: {year - 130} to {year}")
+        raise FieldError("birth_year", "range", "The birth year is not one.", f"allowed: {year - 130} to {year}")
     if entry.agent is not None and entry.agent not in agents:
-        raise CustomerError("agent", "unknown", "There is no such agent.", f"allowed: {', '.join(sorted(agents))}")
+        raise FieldError("agent", "unknown", "There is no such agent.", f"allowed: {', '.join(sorted(agents))}")
     if entry.language is not None and entry.language not in LANGUAGES:
-        raise CustomerError("language", "unknown", "The language is not spoken.", f"allowed: {', '.join(LANGUAGES)}")
+        raise FieldError("language", "unknown", "The language is not spoken.", f"allowed: {', '.join(LANGUAGES)}")
     surname = surname or surname_of(name)
     return replace(entry, name=name, surname=surname, notes=notes, numbers=_numbers(entry.numbers))
-
-
-def _words(text: str, name: str, limit: int, *, lines: bool = False) -> str:
-    """Text without what no keyboard types: a name never carries a control sign on to a phone or a shell."""
-    plain = unicodedata.normalize("NFC", text.replace("\r\n", "\n"))
-    plain = "".join(sign for sign in plain if unicodedata.category(sign) != "Cf").strip()
-    allowed = "\n\t" if lines else ""
-    if any(unicodedata.category(sign) in ("Cc", "Cs") and sign not in allowed for sign in plain):
-        raise CustomerError(name, "signs", "There is a sign in it that cannot be shown.", "type it anew")
-    if len(plain) > limit:
-        raise CustomerError(name, "long", f"It is longer than {limit} characters.", "shorten it")
-    return plain
 
 
 def _numbers(raw: Iterable[str]) -> tuple[str, ...]:
@@ -101,13 +81,13 @@ def _numbers(raw: Iterable[str]) -> tuple[str, ...]:
     for each in raw:
         number = normalise(each)
         if number is None:
-            raise CustomerError("numbers", "number", "There is a number that is none.", "digits, 3 to 20 of them")
+            raise FieldError("numbers", "number", "There is a number that is none.", "digits, 3 to 20 of them")
         if number not in found:
             found.append(number)
     if not found:
-        raise CustomerError("numbers", "missing", "A customer needs a number.", "enter one they call from")
+        raise FieldError("numbers", "missing", "A customer needs a number.", "enter one they call from")
     if len(found) > MAX_NUMBERS:
-        raise CustomerError("numbers", "many", f"There are more than {MAX_NUMBERS} numbers.", "leave the old ones out")
+        raise FieldError("numbers", "many", f"There are more than {MAX_NUMBERS} numbers.", "leave the old ones out")
     return tuple(found)
 
 
@@ -193,7 +173,7 @@ def _entry(row: Customer, numbers: tuple[str, ...]) -> Entry:
 def keep(store: Store, session: Session, entry: Entry, now: dt.datetime) -> int:
     """Write a checked entry: a new customer, or all of the one with its id; returns the id.
 
-    Within the caller's write transaction. Raises CustomerError when a number is another customer's,
+    Within the caller's write transaction. Raises FieldError when a number is another customer's,
     CustomerNotFound.
     """
     store.lock(session, "customers")
@@ -204,7 +184,7 @@ def keep(store: Store, session: Session, entry: Entry, now: dt.datetime) -> int:
     if entry.id is not None:
         taken = taken.where(CustomerNumber.customer_id != entry.id)
     if session.scalar(taken.limit(1)) is not None:
-        raise CustomerError("numbers", "taken", "A number is another customer's.", "correct it there first")
+        raise FieldError("numbers", "taken", "A number is another customer's.", "correct it there first")
     for name in ("name", "surname", "title", "birth_year", "elder", "key", "blocked", "agent", "language", "notes"):
         setattr(row, name, getattr(entry, name))
     row.updated_at = _later(session, now)

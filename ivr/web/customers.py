@@ -16,7 +16,6 @@ from ivr.customers.book import is_elder
 from ivr.customers.file import (
     LANGUAGES,
     TITLES,
-    CustomerError,
     CustomerNotFound,
     Entry,
     check,
@@ -26,6 +25,8 @@ from ivr.customers.file import (
     remove,
 )
 from ivr.customers.history import calls_of, served_by, visits_of
+from ivr.errors import FieldError
+from ivr.tables.read import MAX_BYTES, TableError
 from ivr.web.auth import Admin, Agent, Role, SignedIn, Supervisor, check_form
 from ivr.web.cases import reader_of
 from ivr.web.context import Web, language_of, page, web_of
@@ -67,8 +68,8 @@ def take_table(request: Request, user: Supervisor, file: UploadFile) -> Response
     web = web_of(request)
     hotline = web.hotline()
     try:
-        rows = table.read_table(file.file.read(table.MAX_BYTES + 1))
-    except table.TableError as error:
+        rows = table.read_customers(file.file.read(MAX_BYTES + 1))
+    except TableError as error:
         return _list(request, user, problem=str(error), status=400)
     now = web.now()
     done = table.import_rows(
@@ -162,7 +163,7 @@ def _list(request: Request, user: SignedIn, status: int = 200, **more: Any) -> R
     )
 
 
-def _form(request: Request, entry: Entry, problem: CustomerError | None = None, status: int = 200) -> Response:
+def _form(request: Request, entry: Entry, problem: FieldError | None = None, status: int = 200) -> Response:
     return page(
         request,
         "customer_edit.html",
@@ -185,7 +186,7 @@ def _save(request: Request, user: SignedIn, fields: Mapping[str, str], customer_
         checked = check(entry, agents=hotline.agents if hotline else (), year=now.astimezone(web.zone()).year)
         with web.store.write() as session:
             kept = keep(web.store, session, checked, now)
-    except CustomerError as error:
+    except FieldError as error:
         return _form(request, entry, error, 400)
     except CustomerNotFound as error:
         raise HTTPException(404) from error

@@ -14,7 +14,6 @@ from ivr.calls.caller_book import CallerBook
 from ivr.cli.customers import customers_app
 from ivr.customers.book import FILE, BookKeeper, is_elder
 from ivr.customers.file import (
-    CustomerError,
     CustomerNotFound,
     Entry,
     check,
@@ -27,11 +26,13 @@ from ivr.customers.file import (
 from ivr.customers.history import calls_of, served_by
 from ivr.customers.names import surname_of
 from ivr.customers.numbers import delivered, forms, masked, normalise
-from ivr.customers.table import TableError, entry_of, import_rows, read_table
+from ivr.customers.table import entry_of, import_rows, read_customers
+from ivr.errors import FieldError
 from ivr.settings import ROOT, Settings
 from ivr.store.migrate import migrate
 from ivr.store.models import Call
 from ivr.store.session import Store
+from ivr.tables.read import TableError
 from tests.stores import engine_url, store  # noqa: F401
 
 NOW = dt.datetime(2026, 11, 22, 2, 30, tzinfo=dt.UTC)
@@ -137,7 +138,7 @@ def test_surname_is_taken_from_the_name(name: str, surname: str) -> None:
     ],
 )
 def test_entry_that_cannot_be_kept_names_its_field(facts: dict[str, object], field: str, problem: str) -> None:
-    with pytest.raises(CustomerError) as refused:
+    with pytest.raises(FieldError) as refused:
         entry(**facts)
     assert (refused.value.field, refused.value.problem) == (field, problem)
 
@@ -160,7 +161,7 @@ def test_entry_is_kept_found_by_every_way_of_writing_its_number_and_changed(stor
 
 def test_number_belongs_to_one_customer(store: Store) -> None:  # noqa: F811
     add(store)
-    with pytest.raises(CustomerError) as refused:
+    with pytest.raises(FieldError) as refused:
         add(store, name="李四")
     assert refused.value.problem == "taken"
     with store.read() as session:
@@ -234,7 +235,7 @@ TABLE = """姓名,称呼,电话,出生年份,大客户,专属坐席,备注
 
 
 def take(store: Store, text: str | bytes, **more: object):  # type: ignore[no-untyped-def]  # noqa: F811
-    rows = read_table(text if isinstance(text, bytes) else text.encode())
+    rows = read_customers(text if isinstance(text, bytes) else text.encode())
     return import_rows(store, rows, agents=AGENTS, now=NOW, year=2026, **more)  # type: ignore[arg-type]
 
 
@@ -283,7 +284,7 @@ def test_check_alone_keeps_nothing(store: Store) -> None:  # noqa: F811
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
 @pytest.mark.parametrize("sign", [",", ";", "\t"])
 def test_table_is_read_as_office_programs_write_it(encoding: str, sign: str) -> None:
-    (row,) = read_table(f"姓名{sign}手机\r\n王建国{sign}13800138000\r\n".encode(encoding))
+    (row,) = read_customers(f"姓名{sign}手机\r\n王建国{sign}13800138000\r\n".encode(encoding))
     assert (row.line, row.cells) == (2, {"name": "王建国", "numbers": "13800138000"})
     assert entry_of(row.cells).numbers == (WANG,)
 
@@ -291,8 +292,8 @@ def test_table_is_read_as_office_programs_write_it(encoding: str, sign: str) -> 
 @pytest.mark.parametrize(
     ("data", "told"),
     [
-        (b"", "column of numbers"),
-        (b"name\n", "column of numbers"),
+        (b"", "column numbers"),
+        (b"name\n", "column numbers"),
         ("姓名,电话,生日\n".encode(), "生日"),
         (b"phone,number\n", "twice"),
         (b'name,number\n"x,138\n', "CSV"),
@@ -301,20 +302,20 @@ def test_table_is_read_as_office_programs_write_it(encoding: str, sign: str) -> 
 )
 def test_table_that_is_none_is_refused_with_what_is_wrong(data: bytes, told: str) -> None:
     with pytest.raises(TableError, match=told):
-        read_table(data)
+        read_customers(data)
 
 
 @given(st.binary(max_size=300), st.text(max_size=200))
 def test_any_file_is_read_or_refused(data: bytes, text: str) -> None:
     for each in (data, f"name,numbers\n{text}".encode("utf-8", "replace")):
         try:
-            rows = read_table(each)
+            rows = read_customers(each)
         except TableError:
             continue
         for row in rows:
             try:
                 check(entry_of(row.cells), agents=AGENTS, year=2026)
-            except CustomerError as error:
+            except FieldError as error:
                 assert error.field
 
 
