@@ -41,18 +41,22 @@ class DayCalendar:
         usual = week.get(day.weekday(), ())
         if day in self.exceptions:
             own = read_exception(self.exceptions[day])
-            return _working_day(usual, week) if own is None else own
+            return working_day(usual, week) if own is None else own
         if self.chinese_holidays and day in chinese_calendar.holidays:
             return ()
         if self.chinese_holidays and day in chinese_calendar.workdays and day.weekday() > _FRIDAY:
-            return _working_day(usual, week)
+            return working_day(usual, week)
         return usual
+
+    def is_holiday(self, day: dt.date) -> bool:
+        """Whether it is a public holiday, and no own day."""
+        return self.chinese_holidays and day in chinese_calendar.holidays and day not in self.exceptions
 
     def knows(self, day: dt.date) -> bool:
         """Whether the public holidays of a date's year are known."""
         return not self.chinese_holidays or day.year <= max(chinese_calendar.holidays).year
 
 
-def _working_day(usual: Spans, week: Mapping[int, Spans]) -> Spans:
+def working_day(usual: Spans, week: Mapping[int, Spans]) -> Spans:
     """A made-up working day has the hours of that weekday where it has any, else those of the first working day."""
     return usual or next((spans for _, spans in sorted(week.items()) if spans), ())
