@@ -13,7 +13,8 @@ from ivr.calls.events import UNREADABLE, Event
 from ivr.calls.outcome import Ending, is_offered, outcome_of
 from ivr.calls.talk import Stint, agents_by_channel, put_through, stints, talked_seconds, work_number
 from ivr.calls.transfers import TRANSFERS, hold_seconds, transfers
-from ivr.store.models import Direction, HungUpBy, LegRole, Outcome
+from ivr.store.models import Direction, HungUpBy, Outcome
+from ivr.surveys.events import ANSWER
 
 _WITHHELD = frozenset({"anonymous", "asserted", "private", "restricted", "unavailable", "unknown", "withheld"})
 _MAX_NUMBER = 64
@@ -63,7 +64,8 @@ class CallFacts:
     hold_seconds: float = 0.0
     transfers: list[dict[str, Any]] = field(default_factory=list)
     menu_path: list[str] = field(default_factory=list)
-    recordings: dict[LegRole, str] = field(default_factory=dict)
+    recordings: dict[str, str] = field(default_factory=dict)
+    """By the name of the leg, which `ivr.store.models.leg_id` wants."""
 
 
 def project(
@@ -328,13 +330,22 @@ class _Reading:
         said = [event.data.get(fact) for event in self.flow if event.kind == kind]
         return _text(said[-1]) if said else None
 
-    def recordings(self) -> tuple[dict[LegRole, str], datetime | None]:
+    def recordings(self) -> tuple[dict[str, str], datetime | None]:
         """Where the legs lie, and when their recording began."""
         message = self.told("message.left", "recording")
         legs, began = self.recorded_legs()
-        return legs | ({"message": message} if message else {}), began
+        return legs | ({"message": message} if message else {}) | self.comments(), began
 
-    def recorded_legs(self) -> tuple[dict[LegRole, str], datetime | None]:
+    def comments(self) -> dict[str, str]:
+        """What was spoken as an answer to a survey's questions (S26); the last one to a question."""
+        answers = [event.data for event in self.flow if event.kind == ANSWER]
+        return {
+            f"comment-{question}": recording
+            for each in answers
+            if (question := _text(each.get("question"))) and (recording := _text(each.get("recording")))
+        }
+
+    def recorded_legs(self) -> tuple[dict[str, str], datetime | None]:
         for event in self.cel:
             path = event.data["extra"].get("extra")
             if event.kind == "RECORDING" and isinstance(path, str) and path:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 from sqlalchemy import delete, or_, select, tuple_
 from sqlalchemy.orm import Session
@@ -121,25 +122,27 @@ class Projection:
                 lengths.append(wav_facts(resolve(self._recordings, relative)).seconds)
         return (facts.recorded_at or facts.started_at) + timedelta(seconds=round(max(lengths, default=0.0), 3))
 
-    def _recorded(self, facts: CallFacts) -> dict[LegRole, tuple[str, WavFacts | None]] | None:
+    def _recorded(self, facts: CallFacts) -> "_Recorded | None":
         """The legs' files with their lengths; None while Asterisk may still be finishing them."""
         given_up = facts.ended_at is None or self._now() - facts.ended_at > SETTLE
         told = facts.recordings
         where = find_recordings(self._recordings, facts.id, told, facts.started_at)
         if len(where) < len(told) and not given_up:
             return None
-        found: dict[LegRole, tuple[str, WavFacts | None]] = {}
-        for role, relative in where.items():
+        found: _Recorded = {}
+        for name, relative in where.items():
             try:
                 wav = wav_facts(resolve(self._recordings, relative))
             except RecordingUnreadable:
                 wav = None
             if (wav is None or not wav.complete) and not given_up:
                 return None
-            found[role] = (relative, mend(wav) if wav else None)
+            found[name] = (relative, mend(wav) if wav else None)
         return found
 
 
+_Recorded = dict[str, tuple[str, WavFacts | None]]
+"""The legs' files, by the legs' names, with their lengths."""
 Place = tuple[datetime, str, str]
 """Where an event stands in the journal as a whole: its moment, file and position."""
 
@@ -230,10 +233,10 @@ def _event(row: JournalEvent) -> Event:
     return Event(row.source, row.kind, row.at, row.call_id, row.channel_id, row.data)  # type: ignore[arg-type]
 
 
-def _write_legs(session: Session, facts: CallFacts, found: dict[LegRole, tuple[str, WavFacts | None]]) -> None:
-    for role, (relative, wav) in found.items():
+def _write_legs(session: Session, facts: CallFacts, found: _Recorded) -> None:
+    for name, (relative, wav) in found.items():
         seconds = round(wav.seconds, 3) if wav else None
-        own = leg_id(facts.id, role)
+        own, role = leg_id(facts.id, name), cast(LegRole, name.partition("-")[0])
         session.merge(Leg(id=own, call_id=facts.id, role=role, recording=relative, seconds=seconds))
         # Before an agent answers, the agent's side holds the hotline's own voice: nothing to transcribe.
         due = role != "agent" or facts.answered_at is not None

@@ -2,13 +2,14 @@
 
 import logging
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO
 
 from ivr.errors import IvrError
-from ivr.store.models import ROLES, LegRole
+from ivr.store.models import ROLES
 
 log = logging.getLogger(__name__)
 
@@ -57,22 +58,22 @@ def resolve(recordings: Path, relative: str) -> Path:
     )
 
 
-def find_recordings(recordings: Path, call_id: str, told: dict[LegRole, str], start: datetime) -> dict[LegRole, str]:
+def find_recordings(recordings: Path, call_id: str, told: Mapping[str, str], start: datetime) -> dict[str, str]:
     """The legs' files that exist, relative to the folder: where the journal says, else where the house rule puts them.
 
-    The rule is YYYY/MM/DD/<call id>-<role>.wav, the day of the call's start, whatever zone Asterisk counts in. A
-    message is one that the journal tells of: what a caller began and gave up lies there too.
+    The rule is YYYY/MM/DD/<call id>-<name>.wav, the day of the call's start, whatever zone Asterisk counts in. A
+    message or a comment is one that the journal tells of: what a caller began and gave up lies there too.
     """
-    found: dict[LegRole, str] = {}
+    found: dict[str, str] = {}
     days = [start + timedelta(days=shift) for shift in (0, 1, -1)]
-    for role in (*ROLES, *(role for role in told if role not in ROLES)):
-        usual = [f"{day:%Y/%m/%d}/{call_id}-{role}.wav" for day in days]
-        for relative in [told[role]] if role in told else usual:
+    for name in (*ROLES, *(name for name in told if name not in ROLES)):
+        usual = [f"{day:%Y/%m/%d}/{call_id}-{name}.wav" for day in days]
+        for relative in [told[name]] if name in told else usual:
             try:
                 resolve(recordings, relative)
             except RecordingMissing:
                 continue
-            found[role] = relative
+            found[name] = relative
             break
     return found
 

@@ -1,29 +1,32 @@
-"""What people do with a case: take it, close it. The fact goes to the journal first, the table follows it."""
+"""What people do with a case: take it, move it, close it. The fact goes to the journal first, the table follows it."""
 
 import datetime as dt
-from collections.abc import Iterable
-from typing import Literal, cast
+from collections.abc import Collection, Iterable
+from typing import cast
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ivr.calls.events import Event
 from ivr.calls.journal import Journal
-from ivr.cases.rules import refused
+from ivr.cases.rules import Act, refused
 from ivr.errors import IvrError
 from ivr.store.followup import Case, CaseState
 from ivr.store.models import JournalEvent
 from ivr.store.session import Store
 
-Act = Literal["take", "close"]
 MAX_OUTCOME = 2000
-_KINDS = ("case.taken", "case.closed")
+TAKEN, MOVED, CLOSED = "case.taken", "case.moved", "case.closed"
+ESCALATED = "case.escalated"
+"""It is open beyond the time in which it should have been put right; told by the scheduler."""
+_KINDS = (TAKEN, MOVED, CLOSED, ESCALATED)
 _REASONS = {
     "closed": ("The case is closed.", "open the page anew to see by whom"),
     "taken": ("Somebody works on the case already.", "ask them, or a supervisor"),
     "not_yours": ("Somebody else works on the case.", "ask them, or a supervisor"),
     "not_taken": ("Nobody works on the case yet.", "take it first"),
     "no_outcome": ("A case is closed with an outcome.", "say what was done for the customer"),
+    "no_department": ("There is no such department.", "see departments in the business file"),
 }
 
 
@@ -46,31 +49,75 @@ def reference(case: Case) -> str:
 
 def take(store: Store, journal: Journal, case_id: int, by: str, now: dt.datetime, *, in_charge: bool = False) -> None:
     """Work on a case; one in charge may take it over. Raises CaseNotFound, CaseRefused, OSError."""
-    _do(store, journal, case_id, "take", by, "", now, in_charge)
+    _do(store, journal, case_id, "take", by, now, in_charge)
+
+
+def move(
+    store: Store,
+    journal: Journal,
+    case_id: int,
+    by: str,
+    department: str | None,
+    now: dt.datetime,
+    *,
+    known: Collection[str],
+    in_charge: bool = False,
+) -> None:
+    """Say which department answers for a case, None: none; `known` are those there are.
+
+    Raises CaseNotFound, CaseRefused, OSError.
+    """
+    if department is not None and department not in known:
+        raise CaseRefused("no_department")
+    _do(store, journal, case_id, "move", by, now, in_charge, department=department)
 
 
 def close(
     store: Store, journal: Journal, case_id: int, by: str, outcome: str, now: dt.datetime, *, in_charge: bool = False
 ) -> None:
     """End a case with what was done for the customer. Raises CaseNotFound, CaseRefused, OSError."""
-    _do(store, journal, case_id, "close", by, outcome.strip()[:MAX_OUTCOME], now, in_charge)
+    _do(store, journal, case_id, "close", by, now, in_charge, outcome=outcome.strip()[:MAX_OUTCOME])
 
 
 def _do(
-    store: Store, journal: Journal, case_id: int, act: Act, by: str, outcome: str, now: dt.datetime, in_charge: bool
+    store: Store,
+    journal: Journal,
+    case_id: int,
+    act: Act,
+    by: str,
+    now: dt.datetime,
+    in_charge: bool,
+    **facts: str | None,
 ) -> None:
     with store.write() as session:
         store.lock(session, "cases")
-        case = session.get(Case, case_id)
-        if case is None:
-            raise CaseNotFound("There is no case with this id.", "`ivr cases list` lists them")
-        problem = refused(act, cast(CaseState, case.state), case.owner, by, outcome, in_charge=in_charge)
+        case = find(session, case_id)
+        problem = refused(
+            act, cast(CaseState, case.state), case.owner, by, facts.get("outcome") or "", in_charge=in_charge
+        )
         if problem is not None:
             raise CaseRefused(problem)
-        facts = {"case": reference(case), "by": by} | ({"outcome": outcome} if act == "close" else {})
-        kind = "case.taken" if act == "take" else "case.closed"
-        journal.write(case.call_id or case.origin, kind, **facts)
-        _follow(case, Event("flow", kind, now, case.call_id, data=facts))
+        write(journal, case, {"take": TAKEN, "move": MOVED}.get(act, CLOSED), now, by=by, **facts)
+
+
+def find(session: Session, case_id: int) -> Case:
+    """The case; raises CaseNotFound."""
+    case = session.get(Case, case_id)
+    if case is None:
+        raise CaseNotFound("There is no case with this id.", "`ivr cases list` lists them")
+    return case
+
+
+def write(journal: Journal, case: Case, kind: str, now: dt.datetime, **facts: str | None) -> None:
+    """Put down a fact of a case, and have its row follow. Raises OSError."""
+    told = {"case": reference(case), **facts}
+    journal.write(_place(case), kind, **told)
+    _follow(case, Event("flow", kind, now, _place(case), data=told))
+
+
+def _place(case: Case) -> str:
+    """The call under which the journal tells of a case."""
+    return case.call_id or case.origin
 
 
 def apply(session: Session, events: Iterable[Event]) -> None:
@@ -86,7 +133,7 @@ def apply(session: Session, events: Iterable[Event]) -> None:
 
 def replay(session: Session, case: Case) -> None:
     """What the journal holds of a case that has only now been opened (again)."""
-    asked = select(JournalEvent).where(JournalEvent.call_id == case.call_id, JournalEvent.kind.in_(_KINDS))
+    asked = select(JournalEvent).where(JournalEvent.call_id == _place(case), JournalEvent.kind.in_(_KINDS))
     for row in session.scalars(asked.order_by(JournalEvent.at, JournalEvent.position)):
         if row.data.get("case") == reference(case):
             _follow(case, Event("flow", row.kind, row.at, row.call_id, data=row.data))
@@ -96,8 +143,12 @@ def _follow(case: Case, event: Event) -> None:
     if case.state == "closed":
         return
     by = str(event.data.get("by") or "")
-    if event.kind == "case.taken":
+    if event.kind == TAKEN:
         case.state, case.owner = "taken", by
+    elif event.kind == MOVED:
+        case.department = str(event.data.get("department") or "") or None
+    elif event.kind == ESCALATED:
+        case.escalated_at = case.escalated_at or event.at
     else:
         case.state, case.owner = "closed", case.owner or by
         case.outcome, case.closed_at = str(event.data.get("outcome") or ""), event.at

@@ -1,11 +1,14 @@
-"""What the one scheduler does about cases: opens them, reminds of those overdue, tells outside."""
+"""What the one scheduler does about cases: opens them, reminds of their deadlines, escalates, tells outside."""
 
 import datetime as dt
 import logging
 import threading
 from collections.abc import Callable
 
-from ivr.cases.opening import open_cases, remind
+from ivr.calls.journal import Journal
+from ivr.cases.deadlines import remind
+from ivr.cases.opening import open_cases
+from ivr.cases.surveyed import CommentReader, keep_matters
 from ivr.errors import IvrError
 from ivr.hotline import Hotline, HotlineInForce
 from ivr.instance import Instance
@@ -37,10 +40,12 @@ class CaseDesk:
         self._store = store or open_store(settings.store_url)
         self._hotline = HotlineInForce(settings)
         self._now, self._stop = now, stop
+        self._comments = CommentReader()
+        self._journal = Journal(settings.paths.journal / "flow.jsonl", now)
         self._complained: set[str] = set()
 
     def look(self) -> None:
-        """Open what lacks a case, and remind of what is overdue."""
+        """Open what lacks a case, and see to the deadlines of those there are."""
         self._carefully("Opening cases", self._open)
 
     def send_mail(self) -> None:
@@ -51,8 +56,9 @@ class CaseDesk:
 
     def _open(self) -> None:
         hotline = self._hotline()
-        open_cases(self._store, hotline, self._now())
-        remind(self._store, hotline, self._now())
+        open_cases(self._store, hotline, self._now(), self._comments)
+        keep_matters(self._store, hotline)
+        remind(self._store, self._journal, hotline, self._now())
 
     def _send(self, channel: Channel) -> None:
         hotline = self._hotline()

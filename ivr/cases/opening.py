@@ -8,16 +8,17 @@ import datetime as dt
 import logging
 from collections.abc import Iterator
 
-from sqlalchemy import ColumnElement, Text, cast, literal, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from ivr.cases.acts import replay
-from ivr.cases.rules import COMPLAINT, Trouble, due_at
-from ivr.customers.file import customer_by_number
+from ivr.cases.rules import COMPLAINT, Trouble, due_at, resolve_by
+from ivr.cases.surveyed import CommentReader, survey_troubles
+from ivr.customers.file import customer_by_number, get_customer
 from ivr.customers.numbers import normalise
 from ivr.hotline import Hotline
-from ivr.news.outbox import announce, channels
-from ivr.store.followup import Callback, Case, CaseKind, Message, News, Rating, WrapUpNote
+from ivr.news.outbox import announce
+from ivr.store.followup import Callback, Case, CaseKind, Message, Rating, WrapUpNote
 from ivr.store.models import Call
 from ivr.store.session import Store
 
@@ -26,15 +27,17 @@ log = logging.getLogger(__name__)
 _AT_ONCE = 100
 
 
-def open_cases(store: Store, hotline: Hotline, now: dt.datetime) -> list[int]:
-    """Open a case for everything that lacks one; returns their ids. Raises StoreUnavailable."""
+def open_cases(store: Store, hotline: Hotline, now: dt.datetime, comments: CommentReader | None = None) -> list[int]:
+    """Open a case for everything that lacks one; returns their ids. `comments` keeps what it has read for the next
+    look. Raises StoreUnavailable."""
+    comments = comments or CommentReader()
     with store.read() as session:  # most looks find nothing and must not keep a writer waiting
-        if not any(True for _ in troubles(session, hotline.rating.low)):
+        if not any(True for _ in troubles(session, hotline, now, comments)):
             return []
     opened: list[int] = []
     with store.write() as session:
         store.lock(session, "cases")
-        for trouble in list(troubles(session, hotline.rating.low)):
+        for trouble in list(troubles(session, hotline, now, comments)):
             case = _open(session, trouble, hotline)
             if case.state != "closed":
                 announce(session, case, "opened", hotline, now)
@@ -43,29 +46,12 @@ def open_cases(store: Store, hotline: Hotline, now: dt.datetime) -> list[int]:
     return opened
 
 
-def remind(store: Store, hotline: Hotline, now: dt.datetime) -> int:
-    """Tell once of every case that is open beyond its time (S25); returns how many. Raises StoreUnavailable."""
-    told = select(News.id).where(News.origin == literal("overdue:") + cast(Case.id, Text)).exists()
-    late = select(Case).where(Case.state != "closed", Case.due_at <= now, ~told).limit(_AT_ONCE)
-    if not channels(hotline):
-        return 0
-    with store.read() as session:
-        if session.scalar(late) is None:
-            return 0
-    with store.write() as session:
-        store.lock(session, "cases")
-        cases = session.scalars(late).all()
-        for case in cases:
-            announce(session, case, "overdue", hotline, now)
-    return len(cases)
-
-
-def troubles(session: Session, low: int) -> Iterator[Trouble]:
-    """What has no case yet: messages, ratings of `low` and below, callbacks given up, complaints noted by agents."""
+def troubles(session: Session, hotline: Hotline, now: dt.datetime, comments: CommentReader) -> Iterator[Trouble]:
+    """What has no case yet: messages, low ratings, callbacks given up, complaints noted by agents, and of surveys."""
     left = select(Message).where(_no_case("message", Message.call_id))
     for message in session.scalars(left.limit(_AT_ONCE)):
         yield Trouble("message", message.call_id, message.left_at, message.call_id, message.number, message.queue)
-    rated = select(Rating, Call).join(Call, Call.id == Rating.call_id).where(Rating.score <= low)
+    rated = select(Rating, Call).join(Call, Call.id == Rating.call_id).where(Rating.score <= hotline.rating.low)
     for rating, call in session.execute(rated.where(_no_case("low_rating", Rating.call_id)).limit(_AT_ONCE)):
         score = str(rating.score)
         yield Trouble("low_rating", call.id, rating.given_at, call.id, _number(call), call.queue, matter=score)
@@ -74,6 +60,7 @@ def troubles(session: Session, low: int) -> Iterator[Trouble]:
         at = lost.ended_at or lost.requested_at
         yield Trouble("missed_callback", lost.id, at, lost.id, lost.number, lost.queue, matter=lost.matter)
     yield from _complaints(session)
+    yield from survey_troubles(session, hotline, now, comments)
 
 
 def _complaints(session: Session) -> Iterator[Trouble]:
@@ -95,19 +82,23 @@ def _number(call: Call) -> str:
 
 
 def _open(session: Session, trouble: Trouble, hotline: Hotline) -> Case:
-    customer = customer_by_number(session, trouble.number)
-    key = customer is not None and customer.key
+    known = trouble.customer_id
+    customer = get_customer(session, known) if known is not None else customer_by_number(session, trouble.number)
+    key = trouble.key or (customer is not None and customer.key)
     case = Case(
         kind=trouble.kind,
         origin=trouble.origin,
         call_id=trouble.call_id,
+        contact_id=trouble.contact_id,
         customer_id=customer.id if customer else None,
         number=normalise(trouble.number) or trouble.number,
         queue=trouble.queue,
+        department=trouble.department,
         key=key,
         matter=trouble.matter,
         opened_at=trouble.at,
         due_at=due_at(trouble.at, key, hotline.standards),
+        resolve_by=resolve_by(trouble.at, key, hotline.standards, hotline.calendar.days, hotline.zone),
     )
     session.add(case)
     session.flush()

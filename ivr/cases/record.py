@@ -1,25 +1,28 @@
-"""Cases as the page and the terminal read them."""
+"""One case as the page and the terminal read it, and who may."""
 
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from ivr.calls.record import Page
-from ivr.cases.acts import CaseNotFound
+from ivr.cases.acts import find
+from ivr.cases.deadlines import HEARD_AT
 from ivr.customers.file import Entry, get_customer
-from ivr.store.customers import Customer
+from ivr.news.outbox import origins
 from ivr.store.followup import Callback, Case, CaseKind, CaseState, Message, News, Rating, WrapUpNote
 from ivr.store.models import Transcript
 
-OPEN, OVERDUE, CLOSED, MINE = "open", "overdue", "closed", "mine"
-SHOWN = (OPEN, MINE, OVERDUE, CLOSED)
-KINDS: tuple[CaseKind, ...] = ("message", "low_rating", "complaint", "missed_callback")
-FOR_AGENTS: tuple[CaseKind, ...] = ("message", "missed_callback")
-"""What agents see of their own queues; a complaint or a low rating may be about one of them (S24, S25)."""
+KINDS: tuple[CaseKind, ...] = (
+    *("message", "low_rating", "complaint", "missed_callback"),
+    *("survey_low", "survey_complaint", "survey_person"),
+)
+FOR_AGENTS: tuple[CaseKind, ...] = ("message", "missed_callback", "survey_person")
+"""What agents see of their own queues; a complaint or a bad answer may be about one of them (S24, S25)."""
+TO_CHECK = "？"
+"""Stands in a case's matter behind words that were not heard for sure: a person has to listen."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,10 @@ class NewsRecord:
 
 @dataclass(frozen=True)
 class CaseRecord:
-    """A case with all that whoever works on it needs to know."""
+    """A case with all that whoever works on it needs to know.
+
+    `heard_at`: when the customer first heard from us about it; None: not yet.
+    """
 
     id: int
     kind: CaseKind
@@ -69,6 +75,11 @@ class CaseRecord:
     owner: str | None
     outcome: str
     closed_at: dt.datetime | None
+    department: str | None = None
+    resolve_by: dt.datetime | None = None
+    escalated_at: dt.datetime | None = None
+    contact_id: str | None = None
+    heard_at: dt.datetime | None = None
     customer: Entry | None = None
     message: Message | None = None
     said: Transcript | None = None
@@ -77,70 +88,44 @@ class CaseRecord:
     notes: Sequence[WrapUpNote] = ()
     news: Sequence[NewsRecord] = field(default_factory=tuple)
 
+    @property
+    def deadline(self) -> dt.datetime:
+        """What is to be kept next: the customer's first hearing from us, then that it is put right."""
+        return self.due_at if self.heard_at is None else self.resolve_by or self.due_at
+
+    @property
+    def to_check(self) -> bool:
+        """Whether it was opened on words that were not heard for sure."""
+        return self.kind == "survey_complaint" and self.matter.endswith(TO_CHECK)
+
+    @property
+    def escalated(self) -> bool:
+        return self.state != "closed" and self.escalated_at is not None
+
     def overdue(self, now: dt.datetime) -> bool:
-        return self.state != "closed" and self.due_at <= now
+        """Whether it is open beyond either of its times."""
+        unheard = self.heard_at is None and self.due_at <= now
+        return self.state != "closed" and (unheard or (self.resolve_by is not None and self.resolve_by <= now))
 
     def to_json(self) -> dict[str, Any]:
         """The JSON of `ivr cases --json`; moments in ISO 8601, UTC."""
-        names = ("id", "kind", "state", "call_id", "number", "queue", "key", "matter", "owner", "outcome")
-        moments = {"opened_at": self.opened_at, "due_at": self.due_at, "closed_at": self.closed_at}
-        return {name: getattr(self, name) for name in names} | {
-            name: at.isoformat() if at else None for name, at in moments.items()
+        names = ("id", "kind", "state", "call_id", "number", "queue", "key", "matter", "department", "owner", "outcome")
+        moments = ("opened_at", "due_at", "resolve_by", "heard_at", "escalated_at", "closed_at")
+        return {name: getattr(self, name) for name in (*names, "contact_id")} | {
+            name: at.isoformat() if (at := getattr(self, name)) else None for name in moments
         }
-
-
-def list_cases(
-    session: Session,
-    reader: Reader,
-    now: dt.datetime,
-    *,
-    shown: str | None = OPEN,
-    kinds: Collection[str] = (),
-    customer_id: int | None = None,
-    numbers: Collection[str] = (),
-    page: int = 1,
-    per_page: int = 50,
-) -> Page[CaseRecord]:
-    """Cases, the most urgent first (closed ones: the latest first); `shown` is one of SHOWN, None for all."""
-    wanted = [condition for condition in (reader.condition(), _shown(shown, reader.by, now)) if condition is not None]
-    if kinds:
-        wanted.append(Case.kind.in_(kinds))
-    if customer_id is not None:
-        wanted.append(or_(Case.customer_id == customer_id, Case.number.in_(numbers)))
-    total = session.scalar(select(func.count()).select_from(Case).where(*wanted)) or 0
-    order = (Case.due_at, Case.id) if shown in (OPEN, MINE, OVERDUE) else (Case.opened_at.desc(), Case.id.desc())
-    rows = session.scalars(
-        select(Case).where(*wanted).order_by(*order).limit(per_page).offset((max(1, page) - 1) * per_page)
-    ).all()
-    ids = {row.customer_id for row in rows if row.customer_id is not None}
-    names = {row.id: row for row in session.scalars(select(Customer).where(Customer.id.in_(ids)))}
-    return Page([_record(row, _named(names.get(row.customer_id or 0))) for row in rows], max(1, page), per_page, total)
-
-
-def _shown(shown: str | None, by: str, now: dt.datetime) -> ColumnElement[bool] | None:
-    if shown == CLOSED:
-        return Case.state == "closed"
-    if shown is None:
-        return None
-    still = Case.state != "closed"
-    return {OVERDUE: and_(still, Case.due_at <= now), MINE: and_(still, Case.owner == by)}.get(shown, still)
-
-
-def _named(row: Customer | None) -> Entry | None:
-    return Entry(name=row.name, surname=row.surname, title=row.title, key=row.key, id=row.id) if row else None
 
 
 def get_case(session: Session, case_id: int) -> CaseRecord:
     """One case with its message, words, rating, notes, customer and news; raises CaseNotFound."""
-    row = session.get(Case, case_id)
-    if row is None:
-        raise CaseNotFound("There is no case with this id.", "`ivr cases list` lists them")
+    row = find(session, case_id)
     call_id = row.call_id or ""
     rating = session.get(Rating, call_id)
     notes = select(WrapUpNote).where(WrapUpNote.call_id == call_id).order_by(WrapUpNote.written_at)
-    told = select(News).where(News.origin.in_([f"case:{row.id}", f"overdue:{row.id}"])).order_by(News.id)
-    return _record(
+    told = select(News).where(News.origin.in_(origins(row.id).values())).order_by(News.id)
+    return record_of(
         row,
+        session.scalar(select(HEARD_AT).select_from(Case).where(Case.id == row.id)),
         get_customer(session, row.customer_id) if row.customer_id is not None else None,
         message=session.get(Message, call_id),
         said=session.get(Transcript, message_leg(call_id)),
@@ -164,7 +149,8 @@ def undelivered(session: Session) -> int:
     return session.scalar(select(func.count()).select_from(News).where(News.state == "failed")) or 0
 
 
-def _record(row: Case, customer: Entry | None, **more: Any) -> CaseRecord:
+def record_of(row: Case, heard_at: dt.datetime | None, customer: Entry | None, **more: Any) -> CaseRecord:
+    """A row as a record."""
     return CaseRecord(
         id=row.id,
         kind=cast(CaseKind, row.kind),
@@ -179,6 +165,11 @@ def _record(row: Case, customer: Entry | None, **more: Any) -> CaseRecord:
         owner=row.owner,
         outcome=row.outcome,
         closed_at=row.closed_at,
+        department=row.department,
+        resolve_by=row.resolve_by,
+        escalated_at=row.escalated_at,
+        contact_id=row.contact_id,
+        heard_at=heard_at,
         customer=customer,
         **more,
     )

@@ -2,12 +2,14 @@
 
 import datetime as dt
 import getpass
+from collections.abc import Collection
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
 from ivr.calls.journal import Journal
-from ivr.cases import acts, record
+from ivr.cases import acts, board, record
 from ivr.cli.common import AsJson, State, console, print_json, print_table, settings_of
 from ivr.errors import IvrError
 from ivr.hotline import load_hotline
@@ -27,32 +29,52 @@ def add_to(app: typer.Typer) -> None:
 def show(
     state: State = None,
     as_json: AsJson = False,
-    shown: Annotated[str, typer.Option("--show", help="open, overdue, closed or all")] = record.OPEN,
+    shown: Annotated[str, typer.Option("--show", help=f"{', '.join(board.SHOWN)} or all")] = board.OPEN,
+    kind: Annotated[str | None, typer.Option(help=", ".join(record.KINDS))] = None,
+    department: Annotated[str | None, typer.Option(help="Who answers for it; - for none.")] = None,
+    owner: Annotated[str | None, typer.Option(help="Who works on it; - for nobody.")] = None,
     page: Annotated[int, typer.Option(min=1)] = 1,
 ) -> None:
-    """List cases, the most urgent first."""
-    if shown not in (record.OPEN, record.OVERDUE, record.CLOSED, "all"):
-        raise IvrError(f"There are no cases {shown}.", "allowed: open, overdue, closed, all")
-    settings, now = settings_of(state), dt.datetime.now(dt.UTC)
-    wanted = None if shown == "all" else shown
+    """List cases, those escalated first, then by what is to be kept next."""
+    _require_one_of("cases", shown, (*board.SHOWN, "all"))
+    if kind is not None:
+        _require_one_of("kind of cases", kind, record.KINDS)
+    settings, now = settings_of(state), _now()
+    chosen = board.Chosen(None if shown == "all" else shown, [kind] if kind else [], department, owner)
     with open_store(settings.store_url).read() as session:
-        found = record.list_cases(session, record.Reader(""), now, shown=wanted, page=page)
+        found = board.list_cases(session, record.Reader(getpass.getuser()), now, chosen, page=page)
     if as_json:
         print_json([case.to_json() for case in found.items])
         return
     zone = load_hotline(settings.checked_hotline_file).zone
     print_table(
-        ["id", "kind", "number", "queue", "key", "opened", "due", "state", "by"],
+        ["id", "kind", "number", "key", "department", "by", "state", "opened", "respond by", "put right by"],
         [
             (
-                *(case.id, case.kind, case.number, case.queue, "yes" if case.key else ""),
-                *(f"{at.astimezone(zone):%Y-%m-%d %H:%M}" for at in (case.opened_at, case.due_at)),
-                "overdue" if case.overdue(now) else case.state,
-                case.owner,
+                *(case.id, case.kind, case.number, "yes" if case.key else "", case.department or case.queue),
+                *(case.owner, _state(case, now)),
+                *(_local(at, zone) for at in (case.opened_at, case.due_at, case.resolve_by)),
             )
             for case in found.items
         ],
     )
+
+
+def _require_one_of(what: str, given: str, allowed: Collection[str]) -> None:
+    if given not in allowed:
+        raise IvrError(f"There are no {what} {given}.", f"allowed: {', '.join(allowed)}")
+
+
+def _state(case: record.CaseRecord, now: dt.datetime) -> str:
+    if case.escalated:
+        return "escalated"
+    if case.overdue(now):
+        return "overdue"
+    return "answered" if case.state == "taken" and case.heard_at else case.state
+
+
+def _local(at: dt.datetime | None, zone: ZoneInfo) -> str:
+    return f"{at.astimezone(zone):%Y-%m-%d %H:%M}" if at else ""
 
 
 @cases_app.command()
@@ -60,6 +82,21 @@ def take(id: int, state: State = None, by: Annotated[str | None, typer.Option(he
     """Work on a case."""
     settings = settings_of(state)
     acts.take(open_store(settings.store_url), _journal(settings), id, by or getpass.getuser(), _now(), in_charge=True)
+
+
+@cases_app.command()
+def move(
+    id: int,
+    department: Annotated[str, typer.Argument(help="A department of the business file; - for none.")],
+    state: State = None,
+    by: Annotated[str | None, typer.Option(help="Who; else you.")] = None,
+) -> None:
+    """Say which department answers for a case."""
+    settings = settings_of(state)
+    to = None if department == board.NOBODY else department
+    known = load_hotline(settings.checked_hotline_file).departments
+    store, who = open_store(settings.store_url), by or getpass.getuser()
+    acts.move(store, _journal(settings), id, who, to, _now(), known=known, in_charge=True)
 
 
 @cases_app.command()

@@ -52,6 +52,16 @@ class DayCalendar:
         """Whether it is a public holiday, and no own day."""
         return self.chinese_holidays and day in chinese_calendar.holidays and day not in self.exceptions
 
+    def is_working_day(self, day: dt.date) -> bool:
+        """Whether people work on `day`: an own day counts first, then holidays and make-up days, then the weekday."""
+        if day in self.exceptions:
+            return read_exception(self.exceptions[day]) != ()
+        if self.chinese_holidays and day in chinese_calendar.holidays:
+            return False
+        if self.chinese_holidays and day in chinese_calendar.workdays:
+            return True
+        return day.weekday() <= _FRIDAY
+
     def knows(self, day: dt.date) -> bool:
         """Whether the public holidays of a date's year are known."""
         return not self.chinese_holidays or day.year <= max(chinese_calendar.holidays).year

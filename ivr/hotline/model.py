@@ -235,7 +235,7 @@ class Standards(Strict):
     """S25, S22: first response to a case, hours; key customers faster."""
     resolve_days: Annotated[int, Field(ge=1, le=30)] = 3
     key_resolve_days: Annotated[int, Field(ge=1, le=30)] = 1
-    """S25, S22: a case is resolved within so many working days."""
+    """S25, S22: a case is put right within so many working days; the day it is opened does not count."""
 
 
 class Hotline(Strict):

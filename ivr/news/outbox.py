@@ -5,7 +5,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -19,7 +19,8 @@ from ivr.store.session import Store
 log = logging.getLogger(__name__)
 
 Channel = Literal["email", "webhook"]
-Event = Literal["opened", "overdue"]
+Event = Literal["opened", "overdue", "resolve_soon", "escalated"]
+"""A case is there; its customer should have heard from us; its time to be put right runs out; it has run out."""
 LEASE = dt.timedelta(minutes=2)
 """Longer than any attempt takes: what was being sent when its process was killed is sent again after it."""
 
@@ -58,12 +59,17 @@ def channels(hotline: Hotline) -> list[Channel]:
     return wanted
 
 
+def origins(case_id: int) -> dict[Event, str]:
+    """What the news of a case is known by, each kind of it."""
+    return {event: f"{'case' if event == 'opened' else event}:{case_id}" for event in get_args(Event)}
+
+
 def announce(session: Session, case: Case, event: Event, hotline: Hotline, now: dt.datetime) -> None:
     """Put the news of a case down for every channel, once; in the transaction that made it news.
 
     No name, no whole number, no word of the caller leaves the house (S24): who acts on it opens the page.
     """
-    origin = f"{'case' if event == 'opened' else event}:{case.id}"
+    origin = origins(case.id)[event]
     body = {
         "event": f"case.{event}",
         "case": case.id,
@@ -73,6 +79,8 @@ def announce(session: Session, case: Case, event: Event, hotline: Hotline, now: 
         "key": case.key,
         "opened_at": case.opened_at.isoformat(),
         "due_at": case.due_at.isoformat(),
+        "resolve_by": case.resolve_by.isoformat() if case.resolve_by else None,
+        "department": case.department,
     }
     for channel in channels(hotline):
         there = select(News.id).where(News.channel == channel, News.origin == origin)

@@ -10,7 +10,15 @@ from ivr.store.base import Base
 
 CallbackReason = Literal["requested", "abandoned", "cut_off"]
 CallbackState = Literal["waiting", "dialling", "answered", "gave_up", "cancelled"]
-CaseKind = Literal["message", "low_rating", "complaint", "missed_callback", "survey_low", "survey_complaint"]
+CaseKind = Literal[
+    "message",
+    "low_rating",
+    "complaint",
+    "missed_callback",
+    "survey_low",
+    "survey_complaint",
+    "survey_person",  # asked a survey for a person and reached nobody
+]
 CaseState = Literal["open", "taken", "closed"]
 NewsState = Literal["waiting", "sent", "failed"]
 

@@ -136,8 +136,9 @@ class Leg(Base):
     seconds: Mapped[float | None] = mapped_column(Float(53))
 
 
-def leg_id(call_id: str, role: LegRole) -> str:
-    return f"{call_id}-{role}"
+def leg_id(call_id: str, name: str) -> str:
+    """The id of a leg: `name` is its role, and of a comment the question too (`ivr.store.surveys.comment_leg`)."""
+    return f"{call_id}-{name}"
 
 
 class Transcript(Base):

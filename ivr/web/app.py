@@ -15,7 +15,7 @@ from ivr.instance import Instance
 from ivr.settings import Settings
 from ivr.store.session import StoreUnavailable, open_store
 from ivr.telephony.control import Control
-from ivr.web import account, api, calls, cases, customers, desk, errors, live, media, menu, notice, oversight
+from ivr.web import account, api, callbacks, calls, cases, customers, desk, errors, live, media, menu, notice, oversight
 from ivr.web.auth import SESSION_HOURS, Require, Role, ensure_first_user
 from ivr.web.context import HERE, Web, utc_now, web_of
 from ivr.web.guard import Guard, SecurityHeaders
@@ -27,6 +27,7 @@ log = logging.getLogger("ivr.web")
 COOKIE = "three_rings"
 ROUTERS = (
     account.router,
+    callbacks.router,
     calls.router,
     cases.router,
     customers.router,

@@ -1,22 +1,19 @@
-"""Cases on the page: what a person still has to put right, message by message, and who is called back (S25, S12)."""
+"""Cases on the page: what a person still has to put right, message by message (S25, S12)."""
 
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse
-from sqlalchemy import func, select
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from ivr.callbacks.projection import CANCELLED, OPEN
 from ivr.calls.journal import Journal
-from ivr.calls.record import Page
 from ivr.calls.recordings import RecordingMissing, RecordingUnreadable, resolve, wav_facts
 from ivr.cases import acts
-from ivr.cases.record import KINDS, SHOWN, CaseRecord, Reader, get_case, list_cases, undelivered
-from ivr.store.followup import Callback
+from ivr.cases.board import CLOSED, OPEN, SHOWN, Chosen, count_cases, list_cases
+from ivr.cases.record import KINDS, CaseRecord, Reader, get_case, undelivered
 from ivr.store.models import spoken_text
-from ivr.web.auth import Agent, Role, SignedIn, Supervisor, check_form
+from ivr.web.auth import Agent, Role, SignedIn, check_form
 from ivr.web.context import Web, language_of, page, web_of
 from ivr.web.filters import read_page
 from ivr.web.media import RangedFile
@@ -25,26 +22,20 @@ from ivr.web.names import Names
 router = APIRouter()
 
 _PER_PAGE = 50
-CALLBACK_STATES = ("waiting", "dialling", "answered", "gave_up", "cancelled")
 
 
 @router.get("/cases")
 def cases_page(request: Request, user: Agent) -> Response:
     web, query = web_of(request), request.query_params
-    shown = query.get("show") if query.get("show") in SHOWN else SHOWN[0]
+    shown = next((name for name in SHOWN if name == query.get("show")), OPEN)
     kind = query.get("kind") if query.get("kind") in KINDS else None
-    kinds = [kind] if kind else []
+    chosen = Chosen(shown, [kind] if kind else [])
     reader, now = reader_of(web, user), web.now()
     with web.store.read() as session:
-        asked = {"kinds": kinds, "page": read_page(query.get("page")), "per_page": _PER_PAGE}
-        found = list_cases(session, reader, now, shown=shown, **asked)  # type: ignore[arg-type]
-        counts = {
-            name: list_cases(session, reader, now, shown=name, kinds=kinds, per_page=1).total
-            for name in SHOWN
-            if name != "closed"
-        }
+        found = list_cases(session, reader, now, chosen, page=read_page(query.get("page")), per_page=_PER_PAGE)
+        counts = {**count_cases(session, reader, now, chosen), CLOSED: 0}
         failed = undelivered(session) if user.may("supervisor") else 0
-    chosen = {"kind": kind} if kind else {}
+    kept = {"kind": kind} if kind else {}
     return page(
         request,
         "cases.html",
@@ -56,8 +47,8 @@ def cases_page(request: Request, user: Agent) -> Response:
         counts=counts,
         failed=failed,
         now=now,
-        tab=lambda name: "?" + urlencode({"show": name} | chosen),
-        link=lambda number: "?" + urlencode({"show": shown, "page": number} | chosen),
+        tab=lambda name: "?" + urlencode({"show": name} | kept),
+        link=lambda number: "?" + urlencode({"show": shown, "page": number} | kept),
         names=Names(web.hotline(), language_of(request)),
     )
 
@@ -106,45 +97,6 @@ def message_audio(request: Request, case_id: str, user: Agent) -> Response:
     # No sound without its trace: when the trace cannot be written, nothing is heard.
     web.trace(user.login, "listen.message", case.call_id)
     return RangedFile(file, media_type="audio/wav")
-
-
-@router.get("/callbacks")
-def callbacks_page(request: Request, user: Supervisor) -> Response:
-    web, query = web_of(request), request.query_params
-    state = query.get("state") if query.get("state") in CALLBACK_STATES else None
-    number = read_page(query.get("page"))
-    wanted = [Callback.state == state] if state else []
-    with web.store.read() as session:
-        total = session.scalar(select(func.count()).select_from(Callback).where(*wanted)) or 0
-        order = select(Callback).where(*wanted).order_by(Callback.requested_at.desc(), Callback.id.desc())
-        rows = session.scalars(order.limit(_PER_PAGE).offset((number - 1) * _PER_PAGE)).all()
-    web.trace(user.login, "callbacks")
-    chosen = {"state": state} if state else {}
-    return page(
-        request,
-        "callbacks.html",
-        found=Page(list(rows), number, _PER_PAGE, total),
-        state=state,
-        states=CALLBACK_STATES,
-        still_open=OPEN,
-        cancelled=query.get("cancelled") == "1",
-        link=lambda number: "?" + urlencode(chosen | {"page": number}),
-        names=Names(web.hotline(), language_of(request)),
-    )
-
-
-@router.post("/callbacks/{callback_id}/cancel", dependencies=[Depends(check_form)])
-def cancel(request: Request, callback_id: str, user: Supervisor) -> Response:
-    """Take a caller out of the line; a call that is being made goes on."""
-    web = web_of(request)
-    with web.store.read() as session:
-        row = session.get(Callback, callback_id) if "\x00" not in callback_id else None
-    if row is None:
-        raise HTTPException(404)
-    if row.state in OPEN:
-        _journal(web).write(row.id, CANCELLED, by=user.login)
-        web.trace(user.login, "callback.cancel", row.id)
-    return RedirectResponse("/callbacks?cancelled=1", 303)
 
 
 # ---- parts -----------------------------------------------------------------------------------------------

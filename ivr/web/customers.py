@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from ivr.cases.record import Reader, list_cases
+from ivr.cases.board import MINE, Chosen, list_cases
+from ivr.cases.record import Reader
 from ivr.customers import table
 from ivr.customers.book import is_elder
 from ivr.customers.file import (
@@ -89,9 +90,8 @@ def customer_page(request: Request, customer_id: str, user: Agent) -> Response:
         if not _may_open(session, user, entry, web):
             raise HTTPException(404)
         calls, visits = calls_of(session, entry), visits_of(session, entry)
-        everything = list_cases(
-            session, Reader(user.login), now, shown=None, customer_id=entry.id, numbers=entry.numbers
-        )
+        theirs = Chosen(None, customer_id=entry.id, numbers=entry.numbers)
+        everything = list_cases(session, Reader(user.login), now, theirs)
     web.trace(user.login, "customer.open", customer_id=entry.id)
     elder_age = hotline.callers.elder_age if hotline else 65
     return page(
@@ -231,5 +231,5 @@ def _may_open(session: Session, user: SignedIn, entry: Entry, web: Web) -> bool:
         return True
     if user.work_number and served_by(session, entry, user.work_number, web.now()):
         return True
-    mine = list_cases(session, reader_of(web, user), web.now(), shown="mine", customer_id=entry.id, per_page=1)
+    mine = list_cases(session, reader_of(web, user), web.now(), Chosen(MINE, customer_id=entry.id), per_page=1)
     return mine.total > 0

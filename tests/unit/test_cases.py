@@ -13,9 +13,10 @@ from sqlalchemy import delete, select
 from ivr.calls.flow_log import read_flow
 from ivr.calls.journal import Journal
 from ivr.cases import acts
+from ivr.cases.board import CLOSED, MINE, OVERDUE, Chosen, list_cases
 from ivr.cases.desk import CaseDesk
-from ivr.cases.opening import open_cases, remind
-from ivr.cases.record import Reader, get_case, list_cases
+from ivr.cases.opening import open_cases
+from ivr.cases.record import Reader, get_case
 from ivr.cases.rules import due_at, refused
 from ivr.customers.file import Entry, check, keep
 from ivr.hotline import Hotline, load_hotline
@@ -145,24 +146,6 @@ def test_s21_case_is_told_once_on_every_channel_without_the_callers_data(store: 
     assert WANG not in str(rows[0].body) and "王" not in str(rows[0].body)
 
 
-def test_overdue_case_is_told_of_once_until_it_is_closed(store: Store) -> None:  # noqa: F811
-    told = hotline(email=MAIL)
-    put(store, message("left"), message("closed"))
-    open_cases(store, told, NOW)
-    put_by(store, "closed", "closed")
-    assert remind(store, told, NOW + 23 * HOURS) == 0
-    assert remind(store, told, NOW + 24 * HOURS) == 1
-    assert remind(store, told, NOW + 25 * HOURS) == 0
-    assert remind(store, hotline(), NOW + 25 * HOURS) == 0
-
-
-def put_by(store: Store, origin: str, state: str) -> None:  # noqa: F811
-    with store.write() as session:
-        case = session.scalar(select(Case).where(Case.origin == origin))
-        assert case is not None
-        case.state = state
-
-
 # ---- taking and closing ----------------------------------------------------------------------------------
 
 
@@ -182,10 +165,19 @@ def put_by(store: Store, origin: str, state: str) -> None:  # noqa: F811
         ("close", "open", None, "done", False, "not_taken"),
         ("close", "open", None, "done", True, None),
         ("close", "closed", "a", "done", True, "closed"),
+        ("move", "taken", "a", "", False, None),
+        ("move", "taken", "b", "", False, "not_yours"),
+        ("move", "open", None, "", False, "not_taken"),
+        ("move", "open", None, "", True, None),
+        ("move", "closed", "a", "", True, "closed"),
+        ("call", "taken", "a", "", False, None),
+        ("call", "taken", "b", "", True, "not_yours"),
+        ("call", "open", None, "", True, "not_taken"),
+        ("call", "closed", "a", "", True, "closed"),
     ],
 )
-def test_who_may_take_and_close(
-    act: str, state: Any, owner: str | None, outcome: str, in_charge: bool, problem: str | None
+def test_who_may_take_move_call_and_close(
+    act: Any, state: Any, owner: str | None, outcome: str, in_charge: bool, problem: str | None
 ) -> None:
     assert refused(act, state, owner, "a", outcome, in_charge=in_charge) == problem
 
@@ -289,7 +281,7 @@ def test_s24_agents_see_what_was_left_for_their_queues_and_what_they_work_on(sto
     acts.take(store, journal, rated.id, "1001", NOW)
     with store.read() as session:
         assert {case.call_id for case in list_cases(session, agent, NOW).items} == {"mine", "rated"}
-        assert [case.call_id for case in list_cases(session, agent, NOW, shown="mine").items] == ["rated"]
+        assert [case.call_id for case in list_cases(session, agent, NOW, Chosen(MINE)).items] == ["rated"]
         assert agent.may_see(get_case(session, rated.id))
 
 
@@ -299,9 +291,9 @@ def test_most_urgent_case_comes_first_and_late_ones_are_told_apart(store: Store)
     with store.read() as session:
         reader = Reader("boss")
         assert [case.call_id for case in list_cases(session, reader, NOW).items] == ["older", "old", "new"]
-        assert [case.call_id for case in list_cases(session, reader, NOW, shown="overdue").items] == ["older", "old"]
-        assert list_cases(session, reader, NOW, shown="closed").total == 0
-        assert list_cases(session, reader, NOW, kinds=["complaint"]).total == 0
+        assert [case.call_id for case in list_cases(session, reader, NOW, Chosen(OVERDUE)).items] == ["older", "old"]
+        assert list_cases(session, reader, NOW, Chosen(CLOSED)).total == 0
+        assert list_cases(session, reader, NOW, Chosen(kinds=["complaint"])).total == 0
         assert list_cases(session, reader, NOW, per_page=1, page=2).items[0].call_id == "old"
 
 

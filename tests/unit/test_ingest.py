@@ -20,6 +20,7 @@ from ivr.settings import ROOT, StatePaths
 from ivr.store.migrate import migrate
 from ivr.store.models import Call, JournalEvent, Leg, Transcript
 from ivr.store.session import Store, open_store
+from ivr.store.surveys import comment_leg
 from tests.stores import dump, engine_url, store
 
 __all__ = ["engine_url", "store"]
@@ -274,6 +275,31 @@ def test_recordings_become_legs_and_due_transcripts(paths: StatePaths, store: St
     assert set(legs) == {f"{call}-{role}" for call in (ANSWERED, abandoned) for role in ("caller", "agent")}
     # Nobody answered the second call: what the caller heard is the hotline's own voice.
     assert due == {f"{ANSWERED}-caller", f"{ANSWERED}-agent", f"{abandoned}-caller"}
+
+
+def test_each_spoken_answer_of_a_survey_is_a_leg_whose_words_are_due_and_the_last_one_counts(
+    paths: StatePaths, store: Store, ingestor: Ingestor
+) -> None:
+    real_journal(paths)
+    flow = Journal(paths.journal / "flow.jsonl", lambda: datetime.fromtimestamp(1795372305, UTC))
+    given = [("reason", "first"), ("wish", "wish"), ("reason", "again"), ("lost", "gone")]
+    for question, name in given:
+        flow.write(ANSWERED, "survey.answer", question=question, value="", recording=f"{name}.wav", seconds=4.0)
+    flow.write(ANSWERED, "survey.answer", question="overall", value="1")
+    for name, seconds in (("first", 3.0), ("wish", 4.0), ("again", 5.0)):
+        record(paths, "x", seconds)[0].rename(paths.recordings / f"{name}.wav")
+    ingestor.once()
+    before = dump(store, *PROJECTED)
+    with store.read() as session:
+        legs = session.scalars(select(Leg).where(Leg.role == "comment").order_by(Leg.id)).all()
+        due = set(session.scalars(select(Transcript.leg_id).where(Transcript.state == "pending")))
+    assert [(leg.id, leg.recording, leg.seconds) for leg in legs] == [
+        (comment_leg(ANSWERED, "reason"), "again.wav", 5.0),
+        (comment_leg(ANSWERED, "wish"), "wish.wav", 4.0),
+    ]
+    assert {leg.id for leg in legs} <= due
+    ingestor.rebuild()
+    assert dump(store, *PROJECTED) == before
 
 
 def test_a_recording_that_is_still_being_finished_is_waited_for(paths: StatePaths, store: Store) -> None:
