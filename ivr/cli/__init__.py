@@ -18,6 +18,7 @@ PARTS = {
     "calls": ("calls", "call", "transcribe"),
     "callbacks": ("callbacks",),
     "customers": ("customers",),
+    "surveys": ("survey",),
     "cases": ("cases",),
     "speech": ("prompts", "models"),
     "users": ("users",),

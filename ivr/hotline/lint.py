@@ -9,6 +9,7 @@ from ivr.hotline.hours import Hours
 from ivr.hotline.kinds import PERSON_KEY, Language
 from ivr.hotline.model import Hotline
 from ivr.hotline.tree import reachable, tree, walk
+from ivr.hotline.wording import ADVERTISING, keys_said
 
 MAX_DEPTH = 2
 MAX_OPTIONS = 5
@@ -18,11 +19,6 @@ MAX_SECONDS = 20.0
 BEFORE_SERVICE = ("greeting", "recording_notice")
 """What every caller hears before the first menu (S17)."""
 
-_ADVERTISING = re.compile(
-    "优惠|促销|打折|折扣|特价|特惠|限时|抽奖|大奖|红包|赠送|免费领|公众号|小程序|扫码|会员日|新品|钜惠|秒杀|下载.{0,4}(APP|应用)"
-    "|discount|promotion|special offer|sale|prize|subscribe|follow us|download our app|new product",
-    re.IGNORECASE,
-)
 _PERSON = {
     "zh-CN": re.compile("人工|客服(人员|代表)|座席|坐席"),
     "en": re.compile(r"person|agent|representative|operator", re.I),
@@ -31,7 +27,6 @@ _KEY_FIRST = {
     "zh-CN": re.compile(r"^\s*(请)?(按|拨)\s*[0-9零一二三四五六七八九]"),
     "en": re.compile(r"^\s*press\b", re.I),
 }
-_SPOKEN = re.compile(r"(?:按|拨|press|dial)\s*([0-9])", re.IGNORECASE)
 
 MESSAGES = {
     "too_deep": "lies {levels} levels deep; at most {most} are easy to follow",
@@ -144,14 +139,14 @@ def _words(hotline: Hotline, text: Text) -> Iterator[Finding]:
 
 
 def _advertising(where: str, language: Language, said: str) -> Iterator[Finding]:
-    found = _ADVERTISING.search(said)
+    found = ADVERTISING.search(said)
     if found:
         yield Finding("error", where, "S17", "advertising", {"language": language, "found": found.group()})
 
 
 def _order(name: str, language: Language, said: str) -> Iterator[Finding]:
     """Digits rise; the person's 0 may stand anywhere, and so may the key of another language."""
-    keys = [key for key in _SPOKEN.findall(said) if key not in (PERSON_KEY, "9")]
+    keys = [key for key in keys_said(said, language) if key not in (PERSON_KEY, "9")]
     if keys != sorted(keys):
         yield Finding("error", name, "S15", "order", {"language": language, "keys": ", ".join(keys)})
 

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from ivr.errors import IvrError
 from ivr.hotline.kinds import PERSON_KEY
 from ivr.hotline.model import Hotline
+from ivr.hotline.survey_prompts import EVERY_SURVEYS, PURPOSE, survey_prompt
 
 
 class HotlineFileError(IvrError):
@@ -93,11 +94,26 @@ def _broken_settings(hotline: Hotline) -> list[tuple[tuple[str | int, ...], str]
         if survey.department and survey.department not in hotline.departments:
             allowed = ", ".join(hotline.departments) or "none: departments is empty"
             problems.append((("surveys", name, "department"), f"no such department; allowed: {allowed}"))
+    problems += _said_twice(hotline)
     for number, agent in hotline.agents.items():
         for index, team in enumerate(agent.supervises):
             if team not in teams:
                 allowed = ", ".join(sorted(teams))
                 problems.append((("agents", number, "supervises", index), f"no such team; allowed: {allowed}"))
+    return problems
+
+
+def _said_twice(hotline: Hotline) -> list[tuple[tuple[str | int, ...], str]]:
+    """Names of surveys and questions that together would be the name of another prompt."""
+    problems: list[tuple[tuple[str | int, ...], str]] = []
+    taken = set(EVERY_SURVEYS)
+    for name, survey in hotline.surveys.items():
+        for place, part in enumerate((PURPOSE, *(question.id for question in survey.questions))):
+            prompt = survey_prompt(name, part)
+            if prompt in taken:
+                where = ("surveys", name, *(("questions", place - 1, "id") if place else ("purpose",)))
+                problems.append((where, f"the prompt {prompt} is another's; allowed: another name"))
+            taken.add(prompt)
     return problems
 
 

@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from ivr.hotline.hours import Hours
 from ivr.hotline.kinds import Key, Strict, Texts, Word
+from ivr.hotline.survey_prompts import PURPOSE
 
 ShortWord = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,15}$")]
 """A survey's or question's name: both together name a prompt."""
@@ -18,14 +19,7 @@ WIDEST = "08:00-21:00"
 NEVER_KEY = "9"
 """The key that ends a survey for good: the number is never rung again (do not call)."""
 YES, NO = "1", "2"
-PURPOSE = "purpose"
-"""Why we call, as the name of a survey's prompt; no question may be called so."""
 _TAKEN_KEYS = frozenset({"0", NEVER_KEY})
-
-
-def survey_prompt(survey: str, part: str) -> str:
-    """The id of the prompt that says a survey's question (by its id) or its purpose."""
-    return f"survey_{survey}_{part}"
 
 
 def _within_the_widest(value: str) -> str:
@@ -123,7 +117,7 @@ class Survey(Strict):
     minutes: Annotated[int, Field(ge=1, le=3)] = 2
     scale: Annotated[int, Field(ge=2, le=8)] = 5
     retries: Retries = Retries()
-    questions: Annotated[list[Question], Field(min_length=1)]
+    questions: Annotated[list[Question], Field(min_length=1, max_length=15)]
 
     @field_validator("hours", mode="before")
     @classmethod

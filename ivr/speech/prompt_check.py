@@ -1,12 +1,12 @@
 """The linter of prompts: what is missing, too long, too loud, or says something else than the menu does."""
 
 import ast
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from ivr.hotline.wording import keys_said
 from ivr.speech import audio
 from ivr.speech.build import length_limit
 from ivr.speech.numbers import say_digits, say_number, say_position, say_wait
@@ -14,12 +14,6 @@ from ivr.speech.prompts import PromptStore, list_prompts
 
 SPEAKING = frozenset({"play", "ask", "hang_up", "file"})
 """Methods whose string arguments are prompt ids (`call.play("greeting")`)."""
-
-_ENGLISH = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-_KEY_WORDS = {
-    "zh-CN": dict(zip("0123456789", "零一二三四五六七八九", strict=True)),
-    "en": dict(zip("0123456789", _ENGLISH, strict=True)),
-}
 
 
 @dataclass(frozen=True)
@@ -63,15 +57,11 @@ def _menus(store: PromptStore) -> Iterator[Finding]:
             if prompt is None:
                 yield Finding("error", f"{lang}/{name}", f"the menu {menu} has no text in {lang}.yaml", "S15")
                 continue
+            named = {*keys_said(prompt.text, "zh-CN"), *keys_said(prompt.text, "en")}
             for key, option in content.options.items():
-                if option.language != lang and not _names_key(prompt.text, key):
+                if option.language != lang and key not in named:
                     standard = "S16" if key == "0" else "S15"
                     yield Finding("error", f"{lang}/{name}", f"does not name key {key}", standard)
-
-
-def _names_key(text: str, key: str) -> bool:
-    words = "|".join(re.escape(words[key]) for words in _KEY_WORDS.values())
-    return re.search(rf"(按|press|dial)\s*({re.escape(key)}(?!\d)|{words})", text, re.IGNORECASE) is not None
 
 
 def _used(store: PromptStore, flows: Iterable[Path]) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
 """What a survey asks, as prompts: the words of the business file (S26)."""
 
 from ivr.hotline import Hotline
-from ivr.hotline.surveys import PURPOSE, survey_prompt
+from ivr.hotline.survey_prompts import PURPOSE, survey_prompt
 
 
 def survey_texts(hotline: Hotline, lang: str) -> list[tuple[str, str]]:

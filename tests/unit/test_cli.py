@@ -91,6 +91,20 @@ def test_an_unknown_call_points_to_the_list(settings: Settings) -> None:
     assert json.loads(ivr(settings, "calls", "--json").stdout) == []
 
 
+def test_a_survey_is_checked_and_drawn(settings: Settings, tmp_path: Path) -> None:
+    words = (ROOT / "hotline.yaml").read_text(encoding="utf-8").replace("1分最低，5分最高", "1分最低，10分最高")
+    bad = tmp_path / "bad.yaml"
+    bad.write_text(words, encoding="utf-8")
+    done = ivr(settings, "survey", "check", "--json", IVR_HOTLINE_FILE=str(bad))
+    assert done.returncode == 1
+    found = {one["rule"]: one for one in json.loads(done.stdout)}
+    assert set(found) == {"mixed_scale", "no_sound"}  # nothing is spoken yet
+    assert (found["mixed_scale"]["question"], found["mixed_scale"]["standard"]) == ("overall", "S26")
+    drawn = ivr(settings, "survey", "show", "after_service").stdout
+    assert drawn.index("overall") < drawn.index("overall = 1/2 → reason") < drawn.index("solved")
+    says_in_one_line(ivr(settings, "survey", "show", "nope"), "after_service")
+
+
 def test_the_doctor_names_what_is_wrong_and_what_helps(settings: Settings, instance: Instance) -> None:
     settings.paths.instance_file.chmod(0o644)
     done = ivr(settings, "doctor", "--json", IVR_VOSK_MODEL="/")

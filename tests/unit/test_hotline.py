@@ -69,6 +69,16 @@ def test_a_key_written_twice_is_refused_because_yaml_would_forget_the_first(tmp_
         load_hotline(path)
 
 
+def test_a_survey_whose_question_would_be_said_with_other_words_is_refused(tmp_path: Path) -> None:
+    """Of the survey `later` the question `agreed` would be the prompt that agrees on another time."""
+    text = SAMPLE.replace("  after_service:", "  later:", 1).replace("- id: solved", "- id: agreed", 1)
+    path = tmp_path / "hotline.yaml"
+    path.write_text(text, encoding="utf-8")
+    line = line_of("- id: solved")
+    with pytest.raises(HotlineFileError, match=rf":{line}: surveys\.later\.questions\.1\.id: .*survey_later_agreed"):
+        load_hotline(path)
+
+
 def test_zero_must_reach_a_person(tmp_path: Path) -> None:
     path = changed(tmp_path, "人工, en: A person}, queue: service}", "人工, en: A person}, menu: booking}")
     with pytest.raises(HotlineFileError, match="S16"):

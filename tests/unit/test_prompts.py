@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from ivr.hotline import Hotline, load_hotline
-from ivr.hotline.surveys import PURPOSE, survey_prompt
+from ivr.hotline.survey_prompts import PURPOSE, survey_prompt
 from ivr.settings import ROOT, StatePaths
 from ivr.speech.audio import SoundNotWritten
 from ivr.speech.build import BuildReport, build
