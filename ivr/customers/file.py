@@ -109,6 +109,20 @@ def customer_by_number(session: Session, number: str | None) -> Entry | None:
     return get_customer(session, owner.customer_id) if owner else None
 
 
+def customers_by_id(session: Session, ids: Collection[int]) -> dict[int, Entry]:
+    """The files of these customers, by id; who is not there is left out."""
+    rows = session.scalars(select(Customer).where(Customer.id.in_(ids))).all()
+    return {row.id: entry for row, entry in zip(rows, _entries(session, rows), strict=True)}
+
+
+def customers_by_number(session: Session, numbers: Collection[str]) -> dict[str, Entry]:
+    """Whose these numbers (as `normalise` writes them) are; strangers' are left out."""
+    asked = select(CustomerNumber.number, CustomerNumber.customer_id).where(CustomerNumber.number.in_(numbers))
+    owners = {row.number: row.customer_id for row in session.execute(asked)}
+    found = customers_by_id(session, set(owners.values()))
+    return {number: found[customer] for number, customer in owners.items()}
+
+
 def list_customers(
     session: Session,
     *,
@@ -185,9 +199,7 @@ def keep(store: Store, session: Session, entry: Entry, now: dt.datetime) -> int:
         taken = taken.where(CustomerNumber.customer_id != entry.id)
     if session.scalar(taken.limit(1)) is not None:
         raise FieldError("numbers", "taken", "A number is another customer's.", "correct it there first")
-    for name in ("name", "surname", "title", "birth_year", "elder", "key", "blocked", "agent", "language", "notes"):
-        setattr(row, name, getattr(entry, name))
-    row.updated_at = _later(session, now)
+    _fill(row, entry, _later(session, now))
     session.add(row)
     session.flush()
     here = set(session.scalars(select(CustomerNumber.number).where(CustomerNumber.customer_id == row.id)))
@@ -195,6 +207,31 @@ def keep(store: Store, session: Session, entry: Entry, now: dt.datetime) -> int:
     session.add_all(CustomerNumber(number=each, customer_id=row.id) for each in entry.numbers if each not in here)
     session.flush()
     return row.id
+
+
+def add_new(store: Store, session: Session, entries: Sequence[Entry], now: dt.datetime) -> list[int]:
+    """Write checked entries of new customers whose numbers are nobody's yet, all at once; returns their ids in order.
+
+    Within the caller's write transaction, in which the numbers were looked up under the same lock.
+    """
+    if not entries:
+        return []
+    store.lock(session, "customers")
+    later, rows = _later(session, now), [Customer() for _ in entries]
+    for row, entry in zip(rows, entries, strict=True):
+        _fill(row, entry, later)
+    session.add_all(rows)
+    session.flush()
+    numbers = [(number, row.id) for row, entry in zip(rows, entries, strict=True) for number in entry.numbers]
+    session.add_all(CustomerNumber(number=number, customer_id=owner) for number, owner in numbers)
+    session.flush()
+    return [row.id for row in rows]
+
+
+def _fill(row: Customer, entry: Entry, updated_at: dt.datetime) -> None:
+    for name in ("name", "surname", "title", "birth_year", "elder", "key", "blocked", "agent", "language", "notes"):
+        setattr(row, name, getattr(entry, name))
+    row.updated_at = updated_at
 
 
 def remove(store: Store, session: Session, customer_id: int) -> None:

@@ -21,8 +21,9 @@ def calls_of(session: Session, entry: Entry, limit: int = 20) -> Sequence[Call]:
 
 
 def visits_of(session: Session, entry: Entry, limit: int = 20) -> Sequence[Visit]:
-    """The customer's visits and purchases, the newest first."""
-    asked = select(Visit).where(Visit.customer_id == entry.id).order_by(Visit.at.desc(), Visit.id.desc())
+    """The customer's visits and purchases, the newest first, without those that were withdrawn."""
+    theirs = (Visit.customer_id == entry.id, Visit.withdrawn_at.is_(None))
+    asked = select(Visit).where(*theirs).order_by(Visit.at.desc(), Visit.id.desc())
     return session.scalars(asked.limit(limit)).all()
 
 

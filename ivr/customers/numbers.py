@@ -33,6 +33,12 @@ def normalise(raw: str) -> str | None:
     return _written(known) if known else digits
 
 
+def is_subscriber(number: str) -> bool:
+    """Whether a number that `normalise` gave is somebody's by the numbering plan: no short code, no extension, no
+    landline without its area code."""
+    return _MOBILE.fullmatch(number) is not None or _known(number) is not None
+
+
 def forms(number: str) -> list[str]:
     """The digits under which carriers may deliver a number that `normalise` gave, itself first."""
     if _MOBILE.fullmatch(number):

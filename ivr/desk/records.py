@@ -137,7 +137,8 @@ def _delivered(number: str) -> list[str]:
 def _visits(session: Session, customer: Customer | None) -> list[Visit]:
     if customer is None:
         return []
-    wanted = select(Visit).where(Visit.customer_id == customer.id).order_by(Visit.at.desc(), Visit.id.desc())
+    theirs = (Visit.customer_id == customer.id, Visit.withdrawn_at.is_(None))
+    wanted = select(Visit).where(*theirs).order_by(Visit.at.desc(), Visit.id.desc())
     return list(session.scalars(wanted.limit(_SHOWN)))
 
 

@@ -27,17 +27,20 @@ def plain_text(text: str, field: str, limit: int, *, lines: bool = False) -> str
 
     NFC, trimmed, without invisible signs; `lines` lets line ends and tabs stand. Raises FieldError.
     """
-    too_long = FieldError(field, "long", f"It is longer than {limit} characters.", "shorten it")
     if len(text) > _ABSURD * limit:
-        raise too_long
+        raise _too_long(field, limit)
     plain = "".join(sign for sign in text.replace("\r\n", "\n") if unicodedata.category(sign) != "Cf").strip()
     plain = unicodedata.normalize("NFC", plain)
     allowed = _LINE_SIGNS if lines else ""
     if any(unicodedata.category(sign) in ("Cc", "Cs") and sign not in allowed for sign in plain):
         raise FieldError(field, "signs", "There is a sign in it that cannot be shown.", "type it anew")
     if len(plain) > limit:
-        raise too_long
+        raise _too_long(field, limit)
     return plain
+
+
+def _too_long(field: str, limit: int) -> FieldError:
+    return FieldError(field, "long", f"It is longer than {limit} characters.", "shorten it")
 
 
 def is_formula(text: str) -> bool:

@@ -58,6 +58,11 @@ def _text(cell: object) -> str:
     if isinstance(cell, float) and cell.is_integer() and abs(cell) < _WHOLE:
         return str(int(cell))
     if isinstance(cell, dt.datetime):
-        # A spreadsheet counts days in floating point.
-        return (cell + dt.timedelta(microseconds=500_000)).replace(microsecond=0).isoformat(" ")
+        return _moment(cell)
     return str(cell)
+
+
+def _moment(cell: dt.datetime) -> str:
+    """To the second, for a spreadsheet counts days in floating point; it writes a day alone as its first moment."""
+    whole = (cell + dt.timedelta(microseconds=500_000)).replace(microsecond=0)
+    return whole.isoformat(" ").removesuffix(" 00:00:00")
