@@ -34,10 +34,7 @@ class Ears:
 
     @classmethod
     def of_call(cls, call_id: str, paths: StatePaths) -> "Ears":
-        """What has been sent to a caller so far, in the call's recording; it is about two seconds behind the call.
-
-        Not for what follows an agent's phone that vanished: Asterisk records nothing more of what the caller hears.
-        """
+        """What has been sent to a caller so far, in the call's recording; it is about two seconds behind the call."""
         ears = cls.__new__(cls)
         [recording] = paths.recordings.rglob(f"{call_id}-agent.wav")
         ears._heard, ears._prompts, ears._exact = _wav(recording), paths.prompts, True

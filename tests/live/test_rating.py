@@ -100,3 +100,13 @@ def test_s20_without_flows_the_talk_ends_with_a_goodbye(live: Running, evening: 
     assert evening.goodbye_heard
     record = live.record(evening.without_flow.call_id)
     assert (record.outcome, record.hung_up_by) == ("answered", "agent")
+
+
+def test_what_the_caller_hears_after_the_talk_is_recorded_beside_what_the_caller_says(
+    live: Running, evening: Evening
+) -> None:
+    """Quality hears the whole call: Asterisk would record nothing that is played after an agent's phone has spoken."""
+    record = live.record(evening.rated.call_id, lambda record: len(record.legs) == 2)
+    assert Ears.of_call(evening.rated.call_id, live.settings.paths).times("rating_low_thanks")
+    lengths = [leg.seconds or 0.0 for leg in record.legs]
+    assert abs(lengths[0] - lengths[1]) < 0.5, "two tracks of one length"
