@@ -63,7 +63,7 @@ def hotline() -> Hotline:
     whole = load_hotline(ROOT / "hotline.yaml")
     number = whole.hotline.model_copy(update={"languages": ["zh-CN"]})
     # Each queue would add a prompt with its name.
-    return whole.model_copy(update={"hotline": number, "queues": {}})
+    return whole.model_copy(update={"hotline": number, "queues": {}, "surveys": {}})
 
 
 class Publisher:
