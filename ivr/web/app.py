@@ -15,7 +15,23 @@ from ivr.instance import Instance
 from ivr.settings import Settings
 from ivr.store.session import StoreUnavailable, open_store
 from ivr.telephony.control import Control
-from ivr.web import account, api, callbacks, calls, cases, customers, desk, errors, live, media, menu, notice, oversight
+from ivr.web import (
+    account,
+    api,
+    callbacks,
+    calls,
+    cases,
+    contacts,
+    customers,
+    desk,
+    errors,
+    live,
+    media,
+    menu,
+    notice,
+    oversight,
+    survey_results,
+)
 from ivr.web.auth import SESSION_HOURS, Require, Role, ensure_first_user
 from ivr.web.context import HERE, Web, utc_now, web_of
 from ivr.web.guard import Guard, SecurityHeaders
@@ -30,7 +46,9 @@ ROUTERS = (
     callbacks.router,
     calls.router,
     cases.router,
+    contacts.router,
     customers.router,
+    survey_results.router,
     desk.router,
     live.router,
     media.router,

@@ -106,6 +106,7 @@ class Require:
 AnyUser = Annotated[SignedIn, Depends(Require(Role.AGENT, first_password=True))]
 """Whoever is signed in, with the first password too."""
 Agent = Annotated[SignedIn, Depends(Require(Role.AGENT))]
+Quality = Annotated[SignedIn, Depends(Require(Role.QA))]
 Supervisor = Annotated[SignedIn, Depends(Require(Role.SUPERVISOR))]
 Admin = Annotated[SignedIn, Depends(Require(Role.ADMIN))]
 

@@ -40,10 +40,11 @@ class LegSound:
 
 def leg_sounds(paths: StatePaths, call: CallRecord) -> list[LegSound]:
     """What can be heard of a call."""
-    return [LegSound(leg.role, *_sound(paths, leg.recording)) for leg in call.legs]
+    return [LegSound(leg.role, *sound_of(paths, leg.recording)) for leg in call.legs]
 
 
-def _sound(paths: StatePaths, recording: str) -> tuple[str, float]:
+def sound_of(paths: StatePaths, recording: str) -> tuple[str, float]:
+    """Whether a recording can be heard (ready, missing or damaged), and its length in seconds."""
     try:
         seconds = wav_facts(resolve(paths.recordings, recording)).seconds
     except RecordingMissing:

@@ -1,6 +1,7 @@
-"""The business's own names (queues, agents, menu keys) as the reader's language writes them."""
+"""The business's own names (queues, agents, menu keys, surveys) as the reader's language writes them."""
 
-from ivr.hotline import Hotline, Language, Texts
+from ivr.hotline import Hotline, Language, Question, Survey, Texts
+from ivr.surveys.words import answer_words, question_words
 
 
 class Names:
@@ -45,6 +46,20 @@ class Names:
         known = self._hotline.dispositions.get(name) if self._hotline else None
         return self._in_language(known) if known else name
 
+    def survey(self, survey: str) -> str:
+        known = self._survey(survey)
+        return self._in_language(known.label) if known else survey
+
+    def question(self, survey: str, question: str) -> str:
+        """What a survey asks, in few words."""
+        known = self._question(survey, question)
+        return question_words(known, self._language) if known else question
+
+    def answer(self, survey: str, question: str, value: str) -> str:
+        """An answer in words; as it was keyed where nobody knows what it meant."""
+        known, asked = self._survey(survey), self._question(survey, question)
+        return answer_words(known, asked, value, self._language) if known and asked else value
+
     def keys(self, path: list[str]) -> list[tuple[str, str]]:
         """The keys a caller pressed ("menu:key") with what the menu calls them: (key, label or empty)."""
         return [self._key(*step.rpartition(":")[::2]) for step in path]
@@ -53,6 +68,13 @@ class Names:
         known = self._hotline.menus.get(menu) if self._hotline else None
         option = known.options.get(key) if known else None
         return key, self._in_language(option.label) if option else ""
+
+    def _survey(self, survey: str) -> Survey | None:
+        return self._hotline.surveys.get(survey) if self._hotline else None
+
+    def _question(self, survey: str, question: str) -> Question | None:
+        known = self._survey(survey)
+        return next((each for each in known.questions if each.id == question), None) if known else None
 
     def _in_language(self, label: Texts) -> str:
         return label.get(self._language) or next(iter(label.values()), "")

@@ -1,0 +1,90 @@
+"""One contact with its story, its sound, and the button that takes it off the list (S26, S24)."""
+
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import RedirectResponse
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from ivr.calls.record import CallRecord
+from ivr.calls.recordings import RecordingMissing, resolve
+from ivr.store.models import ROLES
+from ivr.store.surveys import OPEN_STATES
+from ivr.surveys.events import CANCELLED
+from ivr.surveys.story import ContactNotFound, ContactStory, answer_of, contact_story
+from ivr.web.auth import Quality, Supervisor, check_form
+from ivr.web.context import Web, web_of
+from ivr.web.media import LegSound, RangedFile, leg_sounds, sound_of
+from ivr.web.survey_pages import journal_of, outbound_page
+
+router = APIRouter(prefix="/contacts")
+
+
+@dataclass(frozen=True)
+class Sounds:
+    """What can be heard of a call, and how long the longest of it is (seconds)."""
+
+    ready: list[LegSound]
+    seconds: float
+
+
+@router.get("/{contact_id}")
+def contact_page(request: Request, contact_id: str, user: Quality) -> Response:
+    web = web_of(request)
+    story = _story(web, contact_id)
+    web.trace(user.login, "contact.open", customer_id=story.customer.id)
+    return outbound_page(
+        request,
+        "contact.html",
+        story=story,
+        is_open=story.contact.state in OPEN_STATES,
+        sounds={call_id: _sounds(web, call) for call_id, call in story.calls.items()},
+        comments={
+            said.answer.question: sound_of(web.settings.paths, said.answer.recording)[0]
+            for said in story.answers
+            if said.answer.recording
+        },
+        now=web.now(),
+    )
+
+
+@router.post("/{contact_id}/cancel", dependencies=[Depends(check_form)])
+def cancel(request: Request, contact_id: str, user: Supervisor) -> Response:
+    """Have nobody rung for it any more; a call that is up goes on."""
+    web = web_of(request)
+    story = _story(web, contact_id)
+    if story.contact.state in OPEN_STATES:
+        journal_of(web).write(contact_id, CANCELLED, contact=contact_id, by=user.login)
+        web.trace(user.login, "contact.cancel", customer_id=story.customer.id)
+    return RedirectResponse(f"/contacts/{contact_id}?said=contact_cancelled", 303)
+
+
+@router.api_route("/{contact_id}/answers/{question}/audio", methods=["GET", "HEAD"])
+def comment_audio(request: Request, contact_id: str, question: str, user: Quality) -> Response:
+    """What the customer said after the tone, by HTTP ranges."""
+    web = web_of(request)
+    with web.store.read() as session:
+        answer = answer_of(session, contact_id, question)
+    if answer is None or answer.recording is None:
+        raise HTTPException(404)
+    try:
+        file = resolve(web.settings.paths.recordings, answer.recording)
+    except RecordingMissing as error:
+        raise HTTPException(404) from error
+    # No sound without its trace: when the trace cannot be written, nothing is heard.
+    web.trace(user.login, "listen.comment", answer.call_id)
+    return RangedFile(file, media_type="audio/wav")
+
+
+def _story(web: Web, contact_id: str) -> ContactStory:
+    try:
+        with web.store.read() as session:
+            return contact_story(session, contact_id, web.now())
+    except ContactNotFound as error:
+        raise HTTPException(404) from error
+
+
+def _sounds(web: Web, call: CallRecord) -> Sounds:
+    ready = [sound for sound in leg_sounds(web.settings.paths, call) if sound.role in ROLES and sound.state == "ready"]
+    return Sounds(ready, max((sound.seconds for sound in ready), default=0.0))
