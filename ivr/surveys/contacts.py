@@ -61,6 +61,16 @@ class ContactLine:
 
 
 @dataclass(frozen=True)
+class Given:
+    """An answer: `value` as keyed; of a comment `words` instead, empty until they are written down."""
+
+    question: str
+    value: str
+    words: str
+    given_at: dt.datetime
+
+
+@dataclass(frozen=True)
 class Comment:
     """A spoken answer; `words` None: nobody has begun to write them down."""
 
@@ -91,18 +101,17 @@ def every_contact(session: Session, chosen: Chosen) -> Iterator[ContactLine]:
     return (ContactLine(*row) for row in rows)
 
 
-def every_answer(session: Session, chosen: Chosen) -> Iterator[tuple[ContactLine, Answer, str]]:
-    """All answers of the chosen contacts, a contact's one after the other, with a comment's words (what is not
-    written down yet is empty)."""
+def every_answer(session: Session, chosen: Chosen) -> Iterator[tuple[ContactLine, Given]]:
+    """All answers of the chosen contacts, in the contacts' order, a contact's one after the other."""
     asked = (
         _lines(chosen)
         .join(Answer, Answer.contact_id == Contact.id)
         .outerjoin(Transcript, Transcript.leg_id == comment_leg(Answer.call_id, Answer.question))
-        .add_columns(Answer, func.coalesce(Transcript.text, ""))
+        .add_columns(Answer.question, Answer.value, func.coalesce(Transcript.text, ""), Answer.given_at)
         .order_by(Answer.given_at, Answer.question)
         .execution_options(yield_per=_AT_A_TIME)
     )
-    return ((ContactLine(*row[:4]), row[4], row[5]) for row in session.execute(asked))
+    return ((ContactLine(*row[:4]), Given(*row[4:])) for row in session.execute(asked))
 
 
 def list_comments(session: Session, chosen: Chosen, page: int = 1, per_page: int = 20) -> Page[Comment]:

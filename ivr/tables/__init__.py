@@ -1,1 +1,1 @@
-"""Tables that other programs and people write: their lines, whatever the file's kind, and the words in their cells."""
+"""Tables from and for other programs and people: their lines, whatever the file, and the words in their cells."""
