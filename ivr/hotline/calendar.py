@@ -3,10 +3,13 @@
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import chinese_calendar
+from chinese_calendar import Holiday
 
 from ivr.hotline.hours import Spans, parse_day
+from ivr.hotline.kinds import Texts
 
 WORKING_DAY = "open"
 CLOSED_DAY = "closed"
@@ -23,6 +26,16 @@ def read_exception(text: str) -> Spans | None:
             return None
         case hours:
             return parse_day(hours)
+
+
+@dataclass(frozen=True)
+class SpecialDay:
+    """A date that is no ordinary day of the week. `holiday`: the public holiday that it is, or makes up for; `own`: an
+    own day as the business file has it."""
+
+    kind: Literal["own", "holiday", "make_up"]
+    holiday: Texts = field(default_factory=dict)
+    own: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,6 +75,16 @@ class DayCalendar:
             return True
         return day.weekday() <= _FRIDAY
 
+    def special(self, day: dt.date) -> SpecialDay | None:
+        """What a date is beside a day of the week; None: nothing."""
+        if day in self.exceptions:
+            return SpecialDay("own", own=self.exceptions[day])
+        if self.is_holiday(day):
+            return SpecialDay("holiday", _holiday(chinese_calendar.holidays[day]))
+        if self.chinese_holidays and day in chinese_calendar.workdays and day.weekday() > _FRIDAY:
+            return SpecialDay("make_up", _holiday(chinese_calendar.workdays[day]))
+        return None
+
     def knows(self, day: dt.date) -> bool:
         """Whether the public holidays of a date's year are known."""
         return not self.chinese_holidays or day.year <= max(chinese_calendar.holidays).year
@@ -70,3 +93,7 @@ class DayCalendar:
 def working_day(usual: Spans, week: Mapping[int, Spans]) -> Spans:
     """A made-up working day has the hours of that weekday where it has any, else those of the first working day."""
     return usual or next((spans for _, spans in sorted(week.items()) if spans), ())
+
+
+def _holiday(name: str) -> Texts:
+    return {"zh-CN": Holiday(name).chinese, "en": name}

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-from sqlalchemy import func, select
+from sqlalchemy import false, func, select
 from sqlalchemy.orm import Session
 
 from ivr.callbacks.numbers import callable_number
@@ -99,7 +99,7 @@ def listed_among(session: Session, numbers: Collection[str]) -> set[str]:
 def list_numbers(session: Session, *, text: str = "", page: int = 1, per_page: int = 50) -> Page[DoNotCall]:
     """The list, the latest first; `text` is a part of the number. A page out of range is empty."""
     digits = "".join(sign for sign in text if sign in "0123456789")
-    chosen = [DoNotCall.number.contains(digits)] if text else []
+    chosen = [DoNotCall.number.contains(digits) if digits else false()] if text else []
     total = session.scalar(select(func.count()).select_from(DoNotCall).where(*chosen)) or 0
     order = select(DoNotCall).where(*chosen).order_by(DoNotCall.since.desc(), DoNotCall.number)
     rows = session.scalars(order.limit(per_page).offset((max(1, page) - 1) * per_page)).all()

@@ -11,7 +11,10 @@ from ivr.telephony.control import AsteriskUnreachable, CommandRefused, CommandUn
 from ivr.web.context import language_of, web_of
 from ivr.web.i18n import Translator, texts
 
-_GOOD = ("done", "noted", "ringing_you")
+_GOOD = (
+    *("done", "noted", "ringing_you"),
+    *("stopped", "resumed", "campaign_started", "campaign_paused", "contact_cancelled", "listed", "unlisted"),
+)
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,7 @@ class _Table:
                 yield [*self._whom(line), question, given.value, self._answer(given), self._at(given.given_at)]
 
     def _who(self) -> list[str]:
-        names = ("contact", "customer", "title", "number", "visit", "kind", "by", "visited")
+        names = ("contact", "customer", "title_of", "number", "visit", "kind", "by", "visited")
         return [self.t(f"export.{name}") for name in names]
 
     def _whom(self, line: ContactLine) -> list[Cell]:
