@@ -13,6 +13,7 @@ from ivr.customers.numbers import normalise
 from ivr.store.customers import Customer, Visit
 from ivr.store.models import Transcript
 from ivr.store.surveys import OPEN_STATES, Answer, Contact, comment_leg
+from ivr.surveys.funnel import Stage, stage_at
 
 OPEN = "open"
 """Stands for the states in which a contact is still to be reached."""
@@ -23,7 +24,8 @@ _AT_A_TIME = 500
 @dataclass(frozen=True)
 class Chosen:
     """Which contacts are meant; None (or empty) leaves a thing open. `state` may be OPEN; `since` (inclusive) and
-    `until` (exclusive) are about the end of the visit; `by` is who served; `text` a part of a name or number."""
+    `until` (exclusive) are about the end of the visit; `by` is who served; `text` a part of a name or number; `stage`
+    the last one a contact has got to by `now`."""
 
     survey: str | None = None
     state: str | None = None
@@ -33,6 +35,8 @@ class Chosen:
     since: dt.datetime | None = None
     until: dt.datetime | None = None
     text: str | None = None
+    stage: Stage | None = None
+    now: dt.datetime | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """For a query that joins contact, visit and customer."""
@@ -45,6 +49,8 @@ class Chosen:
             wanted.append(Visit.at >= self.since)
         if self.until is not None:
             wanted.append(Visit.at < self.until)
+        if self.stage is not None and self.now is not None:
+            wanted.append(stage_at(self.now) == self.stage)
         if self.text:
             wanted.append(_matches(self.text))
         return wanted

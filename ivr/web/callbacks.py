@@ -9,13 +9,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from ivr.callbacks.projection import CANCELLED, OPEN
-from ivr.calls.journal import Journal
 from ivr.calls.record import Page
 from ivr.store.followup import Callback
 from ivr.web.auth import Supervisor, check_form
-from ivr.web.context import language_of, page, web_of
+from ivr.web.context import web_of
 from ivr.web.filters import read_page
-from ivr.web.names import Names
+from ivr.web.outbound import journal_of, outbound_page
 
 router = APIRouter(prefix="/callbacks")
 
@@ -35,7 +34,7 @@ def callbacks_page(request: Request, user: Supervisor) -> Response:
         rows = session.scalars(order.limit(_PER_PAGE).offset((number - 1) * _PER_PAGE)).all()
     web.trace(user.login, "callbacks")
     chosen = {"state": state} if state else {}
-    return page(
+    return outbound_page(
         request,
         "callbacks.html",
         found=Page(list(rows), number, _PER_PAGE, total),
@@ -44,7 +43,6 @@ def callbacks_page(request: Request, user: Supervisor) -> Response:
         still_open=OPEN,
         cancelled=query.get("cancelled") == "1",
         link=lambda number: "?" + urlencode(chosen | {"page": number}),
-        names=Names(web.hotline(), language_of(request)),
     )
 
 
@@ -57,6 +55,6 @@ def cancel(request: Request, callback_id: str, user: Supervisor) -> Response:
     if row is None:
         raise HTTPException(404)
     if row.state in OPEN:
-        Journal(web.settings.paths.journal / "flow.jsonl", web.now).write(row.id, CANCELLED, by=user.login)
+        journal_of(web).write(row.id, CANCELLED, by=user.login)
         web.trace(user.login, "callback.cancel", row.id)
     return RedirectResponse("/callbacks?cancelled=1", 303)

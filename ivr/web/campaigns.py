@@ -19,7 +19,7 @@ from ivr.web.contact_filter import STATES, read_contact_filter
 from ivr.web.context import csrf_token, fragment, web_of
 from ivr.web.desk import in_page_language, midnight
 from ivr.web.feed import Glance, stream
-from ivr.web.survey_pages import journal_of, known_survey, names_of, outbound_page
+from ivr.web.outbound import journal_of, known_survey, names_of, outbound_page
 
 router = APIRouter(prefix="/campaigns")
 
@@ -91,7 +91,7 @@ def resume(request: Request, user: Supervisor, back: str = Form("/campaigns"), s
 def contacts_page(request: Request, survey: str, user: Quality) -> Response:
     web = web_of(request)
     wanted = read_contact_filter(request.query_params.multi_items())
-    chosen = wanted.chosen(survey, web.zone())
+    chosen = wanted.chosen(survey, web.zone(), web.now())
     with web.store.read() as session:
         known = known_survey(web, session, survey)
         found = list_contacts(session, chosen, wanted.page, _PER_PAGE)

@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 
 from ivr.store.surveys import ContactState
 from ivr.surveys.contacts import OPEN, Chosen
+from ivr.surveys.funnel import STAGES, Stage
 from ivr.web.filters import midnight_of, read_day, read_page
 
 STATES: tuple[str, ...] = (OPEN, *get_args(ContactState))
-FIELDS = ("state", "reason", "by", "kind", "from", "to", "text")
+FIELDS = ("state", "stage", "reason", "by", "kind", "from", "to", "text")
 _LONGEST = 64
 
 
@@ -21,6 +22,7 @@ class ContactFilter:
     """What was asked for; `bad` names the fields that were not understood and are ignored."""
 
     state: str | None = None
+    stage: Stage | None = None
     reason: str | None = None
     by: str | None = None
     kind: str | None = None
@@ -32,7 +34,7 @@ class ContactFilter:
 
     @property
     def active(self) -> bool:
-        return any((self.state, self.reason, self.by, self.kind, self.since, self.until, self.text))
+        return any((self.state, self.stage, self.reason, self.by, self.kind, self.since, self.until, self.text))
 
     def link(self, page: int = 1) -> str:
         """The address bar's part for another page of the same filter."""
@@ -45,7 +47,7 @@ class ContactFilter:
     def on_page(self, page: int) -> "ContactFilter":
         return replace(self, page=page)
 
-    def chosen(self, survey: str, zone: ZoneInfo) -> Chosen:
+    def chosen(self, survey: str, zone: ZoneInfo, now: dt.datetime) -> Chosen:
         """The contacts of a survey that are meant; the days are whole days in the business's time zone."""
         return Chosen(
             survey=survey,
@@ -56,11 +58,14 @@ class ContactFilter:
             since=midnight_of(self.since, zone) if self.since else None,
             until=midnight_of(self.until + dt.timedelta(days=1), zone) if self.until else None,
             text=self.text,
+            stage=self.stage,
+            now=now,
         )
 
     def _query(self) -> str:
         values = {
             "state": self.state,
+            "stage": self.stage,
             "reason": self.reason,
             "by": self.by,
             "kind": self.kind,
@@ -80,12 +85,15 @@ def read_contact_filter(query: Iterable[tuple[str, str]]) -> ContactFilter:
     if state is not None and state not in STATES:
         bad.append("state")
         state = None
+    stage = next((known for known in STAGES if known == given.get("stage")), None)
+    if "stage" in given and stage is None:
+        bad.append("stage")
     words = {name: _words(given.get(name), name, bad) for name in ("reason", "by", "kind", "text")}
     since, until = read_day(given, "from", bad), read_day(given, "to", bad)
     if since and until and since > until:
         since, until = until, since
     return ContactFilter(
-        state=state, since=since, until=until, page=read_page(given.get("page")), bad=tuple(bad), **words
+        state=state, stage=stage, since=since, until=until, page=read_page(given.get("page")), bad=tuple(bad), **words
     )
 
 

@@ -16,7 +16,7 @@ from ivr.surveys.story import ContactNotFound, ContactStory, answer_of, contact_
 from ivr.web.auth import Quality, Supervisor, check_form
 from ivr.web.context import Web, web_of
 from ivr.web.media import LegSound, RangedFile, leg_sounds, sound_of
-from ivr.web.survey_pages import journal_of, outbound_page
+from ivr.web.outbound import journal_of, outbound_page
 
 router = APIRouter(prefix="/contacts")
 

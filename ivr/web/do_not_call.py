@@ -11,7 +11,7 @@ from ivr.surveys.do_not_call import NoSuchNumber, list_numbers
 from ivr.web.auth import Supervisor, check_form
 from ivr.web.context import web_of
 from ivr.web.filters import read_page
-from ivr.web.survey_pages import journal_of, outbound_page
+from ivr.web.outbound import journal_of, outbound_page
 
 router = APIRouter(prefix="/do-not-call")
 

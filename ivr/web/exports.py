@@ -20,7 +20,7 @@ from ivr.web.contact_filter import read_contact_filter
 from ivr.web.context import language_of, web_of
 from ivr.web.i18n import Translator
 from ivr.web.names import Names
-from ivr.web.survey_pages import known_survey, names_of
+from ivr.web.outbound import known_survey, names_of
 
 router = APIRouter(prefix="/campaigns")
 
@@ -114,7 +114,7 @@ def _export(request: Request, survey: str, form: str, login: str, what: str) -> 
     with web.store.read() as session:
         known = known_survey(web, session, survey)
     table = _Table(Translator(language_of(request)), names_of(request), web.zone(), survey, known)
-    chosen = read_contact_filter(request.query_params.multi_items()).chosen(survey, web.zone())
+    chosen = read_contact_filter(request.query_params.multi_items()).chosen(survey, web.zone(), web.now())
     web.trace(login, f"export.{what}")
     write, kind = _WRITERS[form]
     file = io.BytesIO()

@@ -11,7 +11,7 @@ from ivr.web.auth import Quality
 from ivr.web.contact_filter import read_contact_filter
 from ivr.web.context import web_of
 from ivr.web.media import sound_of
-from ivr.web.survey_pages import known_survey, outbound_page
+from ivr.web.outbound import known_survey, outbound_page
 
 router = APIRouter(prefix="/surveys")
 
@@ -25,7 +25,7 @@ def results_page(request: Request, survey: str, user: Quality) -> Response:
     zone = web.zone()
     asked = [(name, value) for name, value in request.query_params.multi_items() if name in (*_FIELDS, "page")]
     wanted = read_contact_filter(asked)
-    chosen = wanted.chosen(survey, zone)
+    chosen = wanted.chosen(survey, zone, now)
     weeks = weeks_until(min(wanted.until or now.astimezone(zone).date(), now.astimezone(zone).date()))
     with web.store.read() as session:
         known = known_survey(web, session, survey)

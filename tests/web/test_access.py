@@ -26,6 +26,7 @@ from tests.web.seed import FULL, NOW, OTHER_AGENTS, PASSWORD, USERS
 
 OPEN_TO_ALL = {"/login", "/healthz"}
 EXAMPLES = {"call_id": FULL, "role": "caller", "language": "zh-CN", "prompt_id": "greeting"}
+EXAMPLES |= {"survey": "after_service", "contact_id": "0" * 20, "question": "overall", "form": "csv"}
 EXAMPLES |= {"callback_id": "x", "case_id": "1", "customer_id": "1", "name": "pause"}
 BY_ROLE = {Role.named(role): login for login, role in USERS.items() if login != "1002"}
 

@@ -1,4 +1,4 @@
-"""What the pages about callbacks after a visit have in common: the emergency stop at hand, and the survey's names."""
+"""What the pages about calls that we place have in common: the emergency stop at hand, and the surveys' names."""
 
 from fastapi import Request
 from sqlalchemy import select
