@@ -307,9 +307,8 @@ def test_whoever_is_to_be_rung_next_comes_first_and_pages_miss_nobody(store: Sto
 def test_every_answer_is_told_with_a_comments_words(store: Store) -> None:
     fill(store)
     with store.read() as session:
-        told = [
-            (answer.question, answer.value, words) for _, answer, words in every_answer(session, Chosen(survey=SURVEY))
-        ]
+        found = every_answer(session, Chosen(survey=SURVEY))
+        told = [(answer.question, answer.value, answer.words) for _, answer in found]
         assert served(session, SURVEY) == (["T01", "T02"], ["保养", "维修"])
         assert reasons(session, SURVEY) == [""]
     assert ("reason", "", "太慢了") in told
