@@ -1,5 +1,6 @@
 """Campaigns: what is being rung and how far it is, live; the contacts of one; the calendar; start, pause, stop."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -8,6 +9,10 @@ from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from ivr.errors import IvrError
+from ivr.hotline.survey_lint import SurveyFinding
+from ivr.speech.prompts import PromptStore
+from ivr.speech.survey_check import check_surveys
 from ivr.surveys import campaigns
 from ivr.surveys.calendar import coming_days
 from ivr.surveys.campaigns import NoSuchSurvey, NothingToRing, Overview, overview, read_stop
@@ -20,6 +25,8 @@ from ivr.web.context import csrf_token, fragment, web_of
 from ivr.web.desk import in_page_language, midnight
 from ivr.web.feed import Glance, stream
 from ivr.web.outbound import journal_of, known_survey, names_of, outbound_page
+
+log = logging.getLogger("ivr.web")
 
 router = APIRouter(prefix="/campaigns")
 
@@ -114,6 +121,7 @@ def contacts_page(request: Request, survey: str, user: Quality) -> Response:
         people=people,
         kinds=kinds,
         stages=STAGES,
+        findings=_findings(request, survey) if known and user.may("supervisor") else [],
     )
 
 
@@ -147,6 +155,18 @@ def _change(request: Request, survey: str, login: str, back: str, act: str) -> R
         return _back(back, "no_trunk")
     web.trace(login, f"campaign.{act}")
     return _back(back, "campaign_started" if act == "start" else "campaign_paused")
+
+
+def _findings(request: Request, survey: str) -> list[SurveyFinding]:
+    """Where the survey is not what the standards ask for."""
+    web = web_of(request)
+    hotline = web.hotline()
+    try:
+        found = check_surveys(PromptStore(web.settings.paths, hotline)) if hotline else []
+    except IvrError as error:
+        log.warning("the surveys cannot be checked: %s", error.message)
+        return []
+    return [finding for finding in found if finding.survey == survey]
 
 
 def _back(page: str, said: str) -> Response:

@@ -222,6 +222,18 @@ def test_contacts_say_why_now_and_why_not_and_when_next(sign_in: SignIn) -> None
     assert "已完成</span>" not in page
 
 
+def test_supervisor_reads_where_a_survey_is_not_what_the_standards_ask_for(
+    sign_in: SignIn, web_settings: Settings, tmp_path: Path
+) -> None:
+    business = (ROOT / "hotline.yaml").read_text("utf-8")
+    file = tmp_path / "hotline.yaml"
+    file.write_text(business.replace("请您为这次服务打分", "您是不是很满意？请您为这次服务打分"), "utf-8")
+    client = fresh_client(create_app(web_settings.model_copy(update={"hotline_file": file}), now=lambda: NOW), "boss")
+    page = client.get(CAMPAIGN).text
+    assert "对照服务标准" in page and "S26" in page and "是不是很满意" in page
+    assert "对照服务标准" not in sign_in("qa").get(CAMPAIGN).text
+
+
 def test_contacts_are_found_by_name_number_technician_kind_and_day(sign_in: SignIn, store: Store) -> None:
     boss = sign_in("boss")
 
