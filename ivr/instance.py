@@ -52,6 +52,11 @@ class Instance(BaseModel):
         """Asterisk's systemname: makes a call's id unique across instances."""
         return f"ivr-{self.name}"
 
+    @property
+    def web_url(self) -> str:
+        """The page's address."""
+        return f"http://{self.web_host}:{self.web}/"
+
     @classmethod
     def load(cls, paths: StatePaths) -> "Instance":
         """Read the instance's file; raises InstanceError when there is none or it is damaged."""

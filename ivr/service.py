@@ -164,10 +164,6 @@ def first_login(settings: Settings, instance: Instance) -> str | None:
     return f"{FIRST_LOGIN} / {instance.first_login_password} (shown this once)"
 
 
-def web_url(instance: Instance) -> str:
-    return f"http://{instance.web_host}:{instance.web}/"
-
-
 def free_bytes(settings: Settings) -> int:
     """Free disk space where the state folder lies, bytes."""
     folder = settings.paths.state
@@ -186,7 +182,7 @@ def _listens(host: str, port: int) -> bool:
 
 def _healthy(instance: Instance) -> bool:
     try:
-        with urllib.request.urlopen(f"{web_url(instance)}healthz", timeout=2) as answer:
+        with urllib.request.urlopen(f"{instance.web_url}healthz", timeout=2) as answer:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False

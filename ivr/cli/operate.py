@@ -3,18 +3,19 @@
 import signal
 import sys
 import threading
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 
-from ivr import doctor as surgery
-from ivr import service
 from ivr.cli.common import AsJson, State, Steps, console, print_json, print_table, settings_of
 from ivr.hotline import load_hotline
 from ivr.instance import Instance
 from ivr.settings import Settings
 from ivr.supervise import Supervisor
+
+if TYPE_CHECKING:
+    from ivr.service import Prepared
 
 hotline_app = typer.Typer(no_args_is_help=True, help="The business file.")
 
@@ -31,6 +32,8 @@ def up(
     detach: Annotated[bool, typer.Option("--detach", help="Return once calls are taken.")] = False,
 ) -> None:
     """Start everything and keep it running."""
+    from ivr import service
+
     settings = settings_of(state)
     prepared = _start(settings)
     login = service.first_login(settings, prepared.instance)
@@ -69,7 +72,7 @@ def status_facts(settings: Settings) -> dict[str, Any]:
         "sip_host": instance.host,
         "sip_port": instance.sip,
         "hotline_number": hotline.hotline.number,
-        "web_url": service.web_url(instance),
+        "web_url": instance.web_url,
         "state_dir": str(settings.paths.state),
         "processes": [process.to_json() for process in Supervisor(settings).processes()],
     }
@@ -77,6 +80,8 @@ def status_facts(settings: Settings) -> dict[str, Any]:
 
 def doctor(state: State = None, as_json: AsJson = False) -> None:
     """Check what a newcomer gets wrong, each with the remedy."""
+    from ivr import doctor as surgery
+
     findings = surgery.examine(settings_of(state))
     if as_json:
         print_json([finding.to_json() for finding in findings])
@@ -92,6 +97,8 @@ def doctor(state: State = None, as_json: AsJson = False) -> None:
 
 def reload(state: State = None) -> None:
     """Put a changed business file in force; running calls go on."""
+    from ivr import service
+
     for warning in service.reload(settings_of(state)):
         console.print(f"warning: {escape(warning)}")
     console.print("in force for the next call")
@@ -126,7 +133,9 @@ def check(state: State = None) -> None:
     console.print(f"good: {len(hotline.menus)} menus, {len(hotline.queues)} queues, {len(hotline.agents)} agents")
 
 
-def _start(settings: Settings) -> service.Prepared:
+def _start(settings: Settings) -> "Prepared":
+    from ivr import service
+
     with Steps() as say:
         prepared = service.start(settings, say)
     for warning in prepared.warnings:
