@@ -22,6 +22,8 @@ PARTS = {
     "cases": ("cases",),
     "speech": ("prompts", "models"),
     "users": ("users",),
+    "tokens": ("tokens",),
+    "visits": ("visits",),
     "processes": ("agi", "ingest", "scheduler", "worker", "web"),
 }
 """Which module of this package holds which commands."""

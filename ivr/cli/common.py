@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ivr.settings import Settings
+from ivr.tables.read import MAX_BYTES
 
 State = Annotated[Path | None, typer.Option("--state", help="The instance's state folder (default: var).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
@@ -24,6 +25,12 @@ console = Console(highlight=False, width=None if sys.stdout.isatty() else 240)
 def settings_of(state: Path | None) -> Settings:
     """The settings, with the state folder asked for on the command line."""
     return Settings() if state is None else Settings(state_dir=state)
+
+
+def file_bytes(file: Path) -> bytes:
+    """A table's file, no more of it than is needed to see that it is too long."""
+    with file.open("rb") as opened:
+        return opened.read(MAX_BYTES + 1)
 
 
 def print_json(value: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ivr.cli.common import AsJson, State, console, print_json, print_table, settings_of
+from ivr.cli.common import AsJson, State, console, file_bytes, print_json, print_table, settings_of
 from ivr.customers.file import Entry, check, customer_by_number, get_customer, keep, list_customers, remove
 from ivr.customers.numbers import normalise
 from ivr.customers.table import import_rows, read_customers, split_numbers
@@ -122,18 +122,18 @@ def take_table(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV or XLSX with a line of column names.")],
     state: State = None,
     as_json: AsJson = False,
-    check_only: Annotated[bool, typer.Option("--check", help="Say what would happen, keep nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, keep nothing.")] = False,
 ) -> None:
     """Take customers from a CSV or XLSX file; good lines are kept, bad ones named; exit code 1 when there were any."""
     settings = settings_of(state)
     hotline, now = _business(settings)
     done = import_rows(
         open_store(settings.store_url),
-        read_customers(file.read_bytes()),
+        read_customers(file_bytes(file)),
         agents=hotline.agents,
         now=now,
         year=now.astimezone(hotline.zone).year,
-        check_only=check_only,
+        check_only=dry_run,
     )
     if as_json:
         print_json(vars(done) | {"errors": [vars(each) for each in done.errors]})
@@ -141,7 +141,7 @@ def take_table(
         for each in done.errors:
             console.print(f"{file}:{each.line}: {each.field}: {each.message}", markup=False)
         told = f"{done.added} added, {done.changed} changed, {done.unchanged} unchanged"
-        console.print(f"{told}, {len(done.errors)} lines left out" + (" (nothing was kept)" if check_only else ""))
+        console.print(f"{told}, {len(done.errors)} lines left out" + (" (nothing was kept)" if dry_run else ""))
     if done.errors:
         sys.exit(1)
 

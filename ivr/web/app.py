@@ -14,6 +14,7 @@ from starlette.middleware.sessions import SessionMiddleware
 from ivr.instance import Instance
 from ivr.settings import Settings
 from ivr.store.session import StoreUnavailable, open_store
+from ivr.tables.read import MAX_BYTES
 from ivr.telephony.control import Control
 from ivr.web import (
     account,
@@ -34,16 +35,18 @@ from ivr.web import (
     notice,
     oversight,
     survey_results,
+    visits_api,
 )
 from ivr.web.auth import SESSION_HOURS, Require, Role, ensure_first_user
 from ivr.web.context import HERE, Web, utc_now, web_of
-from ivr.web.guard import Guard, SecurityHeaders
+from ivr.web.guard import MAX_FORM, BodyLimit, Guard, SecurityHeaders
 from ivr.web.passwords import verify_password
 from ivr.web.throttle import Throttle
 
 log = logging.getLogger("ivr.web")
 
 COOKIE = "three_rings"
+UPLOADS = ("/customers/import", "/visits/upload")
 ROUTERS = (
     account.router,
     callbacks.router,
@@ -62,6 +65,7 @@ ROUTERS = (
     menu.router,
     notice.router,
     api.router,
+    visits_api.router,
 )
 
 
@@ -87,6 +91,7 @@ def create_app(
     app.add_api_route("/healthz", _health, methods=["GET"])
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     errors.install(app)
+    app.add_middleware(BodyLimit, uploads=dict.fromkeys(UPLOADS, MAX_BYTES + MAX_FORM))
     app.add_middleware(Guard)
     app.add_middleware(
         SessionMiddleware,

@@ -57,6 +57,7 @@ class Web:
         self.now = now
         self.login_throttle, self.address_throttle = throttles or (Throttle(5, 300), Throttle(20, 300))
         self.pin_throttle = Throttle(5, 300)
+        self.token_throttle = Throttle(20, 300)
         self.feed = Feed(store, now)
         self.control = control or AsteriskControl(settings)
         self.templates = _environment()

@@ -15,10 +15,11 @@ from ivr.store.session import StoreUnavailable
 from ivr.web.auth import Forbidden, FormExpired, MustChangePassword, NotSignedIn, signed_in
 from ivr.web.context import language_of, page
 from ivr.web.i18n import Translator
+from ivr.web.tokens import ApiRefused
 
 log = logging.getLogger("ivr.web")
 
-_KNOWN = (400, 401, 403, 404, 405, 429, 500, 503)
+_KNOWN = (400, 401, 403, 404, 405, 413, 429, 500, 503)
 
 
 def install(app: FastAPI) -> None:
@@ -28,6 +29,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Forbidden, lambda request, _error: error_answer(request, 403))
     app.add_exception_handler(FormExpired, lambda request, _error: error_answer(request, 403, "403.form"))
     app.add_exception_handler(CallNotFound, lambda request, _error: error_answer(request, 404))
+    app.add_exception_handler(ApiRefused, _api_refused)
     app.add_exception_handler(StoreUnavailable, _no_store)
     app.add_exception_handler(SQLAlchemyError, _no_store)
     app.add_exception_handler(RequestValidationError, lambda request, _error: error_answer(request, 400))
@@ -77,6 +79,16 @@ def _no_store(request: Request, error: Exception) -> Response:
     log.error("database: %s", error.message if isinstance(error, StoreUnavailable) else type(error).__name__)
     answer = error_answer(request, 503)
     answer.headers["Retry-After"] = "10"
+    return answer
+
+
+def _api_refused(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiRefused)
+    answer = JSONResponse({"error": error.message, "remedy": error.remedy}, error.status)
+    if error.status == 401:
+        answer.headers["WWW-Authenticate"] = "Bearer"
+    if error.wait:
+        answer.headers["Retry-After"] = str(error.wait)
     return answer
 
 

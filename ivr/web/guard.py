@@ -2,8 +2,10 @@
 
 import logging
 import traceback
+from collections.abc import Mapping
 
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -36,6 +38,8 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+MAX_FORM = 2_000_000
+"""Bytes of a body, where no file is uploaded."""
 _KEEP_NOTHING = "no-store"
 """Callers' data stays in no cache (S24)."""
 
@@ -61,6 +65,35 @@ class SecurityHeaders:
             await send(message)
 
         await self.app(scope, receive, with_headers)
+
+
+class BodyLimit:
+    """Refuses a body that is too long before it fills the memory or the disk; `uploads` are paths that take files."""
+
+    def __init__(self, app: ASGIApp, uploads: Mapping[str, int]) -> None:
+        self.app, self.uploads = app, uploads
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        limit = self.uploads.get(scope["path"], MAX_FORM)
+        request = Request(scope, receive)
+        said = request.headers.get("content-length", "")
+        if said.isascii() and said.isdigit() and int(said) > limit:
+            await error_answer(request, 413)(scope, receive, send)
+            return
+        read = 0
+
+        async def counted() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > limit:
+                raise HTTPException(413)
+            return message
+
+        await self.app(scope, counted, send)
 
 
 class Guard:

@@ -21,18 +21,33 @@ from ivr.web.app import ROUTERS, create_app
 from ivr.web.auth import Require, Role, ensure_first_user, safe_next
 from ivr.web.passwords import MIN_LENGTH
 from ivr.web.throttle import Throttle
+from ivr.web.tokens import RequireToken
 from tests.web.conftest import SignIn, form_token, fresh_client, post
 from tests.web.seed import FULL, NOW, OTHER_AGENTS, PASSWORD, USERS
 
 OPEN_TO_ALL = {"/login", "/healthz"}
 EXAMPLES = {"call_id": FULL, "role": "caller", "language": "zh-CN", "prompt_id": "greeting"}
 EXAMPLES |= {"survey": "after_service", "contact_id": "0" * 20, "question": "overall", "form": "csv"}
-EXAMPLES |= {"callback_id": "x", "case_id": "1", "customer_id": "1", "name": "pause"}
+EXAMPLES |= {"callback_id": "x", "case_id": "1", "customer_id": "1", "name": "pause", "external_id": "V/1"}
 BY_ROLE = {Role.named(role): login for login, role in USERS.items() if login != "1002"}
 
 
-def _routes() -> list[APIRoute]:
+def _all_routes() -> list[APIRoute]:
     return [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+
+
+def _routes() -> list[APIRoute]:
+    """Those for people: they ask for a role."""
+    return [route for route in _all_routes() if not _token_guards(route)]
+
+
+def _token_routes() -> list[APIRoute]:
+    """Those for programs: they ask for a token."""
+    return [route for route in _all_routes() if _token_guards(route)]
+
+
+def _token_guards(route: APIRoute) -> list[RequireToken]:
+    return [need.call for need in _needs(route.dependant) if isinstance(need.call, RequireToken)]
 
 
 def _guards(route: APIRoute) -> list[Require]:
@@ -47,12 +62,12 @@ def _needs(dependant: Dependant) -> Iterator[Dependant]:
 
 
 def _example(path: str) -> str:
-    return re.sub(r"{(\w+)}", lambda match: EXAMPLES[match[1]], path)
+    return re.sub(r"{(\w+)(?::path)?}", lambda match: EXAMPLES[match[1]], path)
 
 
 def test_no_page_or_api_is_outside_the_routes_that_are_checked_here(app: FastAPI) -> None:
     served = set(get_openapi(title="", version="", routes=app.routes)["paths"])
-    assert served == {route.path for route in _routes()} | {"/", "/healthz"}
+    assert served == {route.path.replace(":path", "") for route in _all_routes()} | {"/", "/healthz"}
 
 
 @pytest.mark.parametrize("route", _routes(), ids=lambda route: f"{'-'.join(sorted(route.methods or ()))} {route.path}")
@@ -80,6 +95,17 @@ def test_every_form_without_the_sessions_token_is_refused(route: APIRoute, sign_
     assert client.post(route.path).status_code == 403
     assert client.post(route.path, data={"csrf": "x" * 32}).status_code == 403
     assert client.get("/calls").status_code == 200  # still signed in: nothing was done
+
+
+@pytest.mark.parametrize("route", _token_routes(), ids=lambda route: f"{'-'.join(route.methods or ())} {route.path}")
+def test_programs_routes_ask_for_a_token_and_no_session_opens_them(route: APIRoute, sign_in: SignIn) -> None:
+    assert len(_token_guards(route)) == 1 and not _guards(route)
+    assert route.path.startswith("/api/visits")
+    for method in route.methods or ():
+        root = sign_in("root")
+        for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": "Basic eDp4"}):
+            refused = root.request(method, _example(route.path), json={}, headers=headers)
+            assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")
 
 
 def test_stranger_is_led_to_the_login_and_then_to_the_page_they_wanted(app: FastAPI) -> None:
