@@ -1,7 +1,6 @@
 """Contacts as pages and tables show them: which are meant, and what stands in a line."""
 
 import datetime as dt
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +17,6 @@ from ivr.surveys.funnel import Stage, stage_at
 OPEN = "open"
 """Stands for the states in which a contact is still to be reached."""
 _FEWEST_DIGITS = 3
-_AT_A_TIME = 500
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ class Chosen:
     now: dt.datetime | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
-        """For a query that joins contact, visit and customer."""
+        """For a query that joins contact and visit."""
         wanted: list[ColumnElement[bool]] = []
         same = ((Contact.survey, self.survey), (Contact.reason, self.reason), (Visit.by, self.by))
         wanted += [column == value for column, value in (*same, (Visit.kind, self.kind)) if value is not None]
@@ -67,16 +65,6 @@ class ContactLine:
 
 
 @dataclass(frozen=True)
-class Given:
-    """An answer: `value` as keyed; of a comment `words` instead, empty until they are written down."""
-
-    question: str
-    value: str
-    words: str
-    given_at: dt.datetime
-
-
-@dataclass(frozen=True)
 class Comment:
     """A spoken answer; `words` None: nobody has begun to write them down."""
 
@@ -86,9 +74,9 @@ class Comment:
 
 
 def chosen_contacts(*columns: Any, chosen: Chosen) -> Select[Any]:
-    """A query of these columns for the chosen contacts, their visits and customers."""
+    """A query of these columns for the chosen contacts and their visits."""
     joined = select(*columns).select_from(Contact).join(Visit, Visit.id == Contact.visit_id)
-    return joined.join(Customer, Customer.id == Visit.customer_id).where(*chosen.conditions())
+    return joined.where(*chosen.conditions())
 
 
 def list_contacts(session: Session, chosen: Chosen, page: int = 1, per_page: int = 50) -> Page[ContactLine]:
@@ -97,27 +85,14 @@ def list_contacts(session: Session, chosen: Chosen, page: int = 1, per_page: int
     A page out of range is empty.
     """
     total = session.scalar(chosen_contacts(func.count(), chosen=chosen)) or 0
-    rows = session.execute(_lines(chosen).limit(per_page).offset((max(1, page) - 1) * per_page))
-    return Page([ContactLine(*row) for row in rows], max(1, page), per_page, total)
-
-
-def every_contact(session: Session, chosen: Chosen) -> Iterator[ContactLine]:
-    """All chosen contacts in the same order, read as they are asked for."""
-    rows = session.execute(_lines(chosen).execution_options(yield_per=_AT_A_TIME))
-    return (ContactLine(*row) for row in rows)
-
-
-def every_answer(session: Session, chosen: Chosen) -> Iterator[tuple[ContactLine, Given]]:
-    """All answers of the chosen contacts, in the contacts' order, a contact's one after the other."""
-    asked = (
-        _lines(chosen)
-        .join(Answer, Answer.contact_id == Contact.id)
-        .outerjoin(Transcript, Transcript.leg_id == comment_leg(Answer.call_id, Answer.question))
-        .add_columns(Answer.question, Answer.value, func.coalesce(Transcript.text, ""), Answer.given_at)
-        .order_by(Answer.given_at, Answer.question)
-        .execution_options(yield_per=_AT_A_TIME)
-    )
-    return ((ContactLine(*row[:4]), Given(*row[4:])) for row in session.execute(asked))
+    over = Contact.state.not_in(OPEN_STATES)
+    order = (over, case((over, None), else_=Contact.next_at), func.coalesce(Contact.ended_at, Contact.next_at).desc())
+    # Sorted by their ids alone: whole lines are dear to sort by the ten thousand.
+    ids = chosen_contacts(Contact.id, chosen=chosen).order_by(*order, Contact.id)
+    shown = session.scalars(ids.limit(per_page).offset((max(1, page) - 1) * per_page)).all()
+    asked = _named(select(Contact, Visit, Customer.name, Customer.title).join(Visit, Visit.id == Contact.visit_id))
+    lines = {row[0].id: ContactLine(*row) for row in session.execute(asked.where(Contact.id.in_(shown)))}
+    return Page([lines[each] for each in shown if each in lines], max(1, page), per_page, total)
 
 
 def list_comments(session: Session, chosen: Chosen, page: int = 1, per_page: int = 20) -> Page[Comment]:
@@ -126,7 +101,7 @@ def list_comments(session: Session, chosen: Chosen, page: int = 1, per_page: int
     total = session.scalar(spoken) or 0
     columns = (Contact, Visit, Customer.name, Customer.title, Answer, Transcript)
     asked = (
-        _spoken(chosen, *columns)
+        _named(_spoken(chosen, *columns))
         .outerjoin(Transcript, Transcript.leg_id == comment_leg(Answer.call_id, Answer.question))
         .order_by(Answer.given_at.desc(), Answer.contact_id, Answer.question)
         .limit(per_page)
@@ -153,16 +128,13 @@ def _spoken(chosen: Chosen, *columns: Any) -> Select[Any]:
     return joined.where(Answer.recording.is_not(None))
 
 
-def _lines(chosen: Chosen) -> Select[Any]:
-    over = Contact.state.not_in(OPEN_STATES)
-    ended = func.coalesce(Contact.ended_at, Contact.next_at)
-    columns = (Contact, Visit, Customer.name, Customer.title)
-    soonest = case((over, None), else_=Contact.next_at)
-    return chosen_contacts(*columns, chosen=chosen).order_by(over, soonest, ended.desc(), Contact.id)
+def _named(asked: Any) -> Select[Any]:
+    named: Select[Any] = asked.join(Customer, Customer.id == Visit.customer_id)
+    return named
 
 
 def _matches(text: str) -> ColumnElement[bool]:
     plain = text.replace("\x00", "\ufffd")
-    by_name = Customer.name.icontains(plain, autoescape=True)
+    by_name = Visit.customer_id.in_(select(Customer.id).where(Customer.name.icontains(plain, autoescape=True)))
     digits = normalise(plain) or "".join(sign for sign in plain if sign in "0123456789")
     return or_(by_name, Contact.number.contains(digits)) if len(digits) >= _FEWEST_DIGITS else by_name

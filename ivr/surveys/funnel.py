@@ -6,21 +6,24 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from sqlalchemy import ColumnElement, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, case, exists, false, func, select, true
 from sqlalchemy.orm import Session
 
-from ivr.store.surveys import Answer, Contact, ContactAttempt, ContactState
+from ivr.store.surveys import Answer, AttemptResult, Contact, ContactAttempt, ContactState
 from ivr.surveys.figures import Rate
 
 Stage = Literal[
     "not_due",
     "due",  # and never dialled
     "dialled",  # and the right person was not on the line
-    "reached",  # and some question was left open
+    "reached",  # the right person, and some question was left open
     "completed",
 ]
 STAGES: tuple[Stage, ...] = get_args(Stage)
 """In order: whoever got to one has been through those before it."""
+
+_NOT_TELLING: tuple[AttemptResult, ...] = ("refused", "lost", "failed")
+"""Results of attempts that may not have been dialled."""
 
 
 @dataclass(frozen=True)
@@ -74,14 +77,20 @@ def has_answered() -> ColumnElement[bool]:
 
 def stage_at(now: dt.datetime) -> ColumnElement[Stage]:
     """The last stage a contact has got to: a column of a query about contacts."""
-    dialled = exists().where(ContactAttempt.contact_id == Contact.id, ContactAttempt.dialled_at.is_not(None))
     return case(
         (Contact.state == "completed", "completed"),
-        (or_(Contact.reached_at.is_not(None), has_answered()), "reached"),
-        (dialled, "dialled"),
+        (Contact.reached_at.is_not(None), "reached"),
+        (_was_dialled(), "dialled"),
         (Contact.due_at <= now, "due"),
         else_="not_due",
     )
+
+
+def _was_dialled() -> ColumnElement[bool]:
+    """Its last result tells it of most; only of the others the attempts are looked at."""
+    dialled = exists().where(ContactAttempt.contact_id == Contact.id, ContactAttempt.dialled_at.is_not(None))
+    telling = Contact.last_result.not_in(_NOT_TELLING)
+    return case((Contact.attempts == 0, false()), (telling, true()), else_=dialled)
 
 
 def funnels(session: Session, now: dt.datetime) -> dict[str, Funnel]:

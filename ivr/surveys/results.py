@@ -139,9 +139,14 @@ def count_contacts(
     session: Session, chosen: Chosen, weeks: Sequence[dt.date], zone: ZoneInfo, now: dt.datetime
 ) -> list[Asked]:
     """The chosen contacts by how far they have come, counted; one pass."""
-    opened = select(func.count(Case.id)).where(Case.contact_id == Contact.id).scalar_subquery()
+    opened = select(Case.contact_id, func.count().label("cases")).where(Case.contact_id.is_not(None))
+    cases = opened.group_by(Case.contact_id).subquery()
     so_far = (stage_at(now).label("stage"), Contact.state, has_answered().label("answered"))
-    each = chosen_contacts(*_group(weeks, zone), *so_far, opened.label("cases"), chosen=chosen).subquery()
+    each = (
+        chosen_contacts(*_group(weeks, zone), *so_far, func.coalesce(cases.c.cases, 0).label("cases"), chosen=chosen)
+        .outerjoin(cases, cases.c.contact_id == Contact.id)
+        .subquery()
+    )
     told = [column for column in each.c if column.name != "cases"]
     counted: Select[*tuple[Any, ...]] = select(*told, func.count(), func.sum(each.c.cases)).group_by(*told)
     return [

@@ -1,7 +1,7 @@
 """Campaigns: what is being rung and how far it is, live; the contacts of one; the calendar; start, pause, stop."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Depends, Form, Request
@@ -15,14 +15,15 @@ from ivr.speech.prompts import PromptStore
 from ivr.speech.survey_check import check_surveys
 from ivr.surveys import campaigns
 from ivr.surveys.calendar import coming_days
-from ivr.surveys.campaigns import NoSuchSurvey, NothingToRing, Overview, overview, read_stop
+from ivr.surveys.campaigns import NoSuchSurvey, NothingToRing, Overview, read_stop
 from ivr.surveys.contacts import list_contacts, reasons, served
 from ivr.surveys.funnel import STAGES
-from ivr.surveys.standing import Standing, Surroundings, Today, attempts_since, standing, turns
+from ivr.surveys.standing import Standing, Surroundings, Today, standing
 from ivr.web.auth import Quality, Role, Supervisor, check_form, safe_next, signed_in
+from ivr.web.campaign_counts import Counts, count, lately
 from ivr.web.contact_filter import STATES, read_contact_filter
-from ivr.web.context import csrf_token, fragment, web_of
-from ivr.web.desk import in_page_language, midnight
+from ivr.web.context import Web, csrf_token, fragment, web_of
+from ivr.web.desk import in_page_language
 from ivr.web.feed import Glance, stream
 from ivr.web.outbound import journal_of, known_survey, names_of, outbound_page
 
@@ -50,7 +51,10 @@ def campaigns_page(request: Request, user: Quality) -> Response:
 
 @router.get("/stream")
 async def campaigns_stream(request: Request, user: Quality) -> Response:
-    return stream(web_of(request).feed, csrf_token(request), lambda glance: _draw(request, glance))
+    def draw(glance: Glance) -> Mapping[str, str] | None:
+        return _draw(request, glance, lately)
+
+    return stream(web_of(request).feed, csrf_token(request), draw)
 
 
 @router.get("/calendar")
@@ -174,35 +178,36 @@ def _back(page: str, said: str) -> Response:
     return RedirectResponse(f"{safe_next(page).partition('?')[0]}?said={said}", 303)
 
 
-def _draw(request: Request, glance: Glance) -> Mapping[str, str] | None:
+def _draw(request: Request, glance: Glance, counted: Callable[[Web], Counts] = count) -> Mapping[str, str] | None:
     """The page's regions; None once the user is signed out or has another role."""
     user = signed_in(request)
     if user is None or user.must_change or user.role < Role.QA:
         return None
     request.state.user = in_page_language(request, user)
-    values = {"campaigns": _all_now(request, glance), "stages": STAGES, "names": names_of(request)}
+    values = {
+        "campaigns": _all_now(web_of(request), glance, counted(web_of(request))),
+        "stages": STAGES,
+        "names": names_of(request),
+    }
     return {region: fragment(request, f"_campaigns_{region}.html", **values) for region in REGIONS}
 
 
 def _now(request: Request, survey: str) -> CampaignNow | None:
-    found = _all_now(request, web_of(request).feed.look())
+    web = web_of(request)
+    found = _all_now(web, web.feed.look(), count(web))
     return next((each for each in found if each.told.survey == survey), None)
 
 
-def _all_now(request: Request, glance: Glance) -> list[CampaignNow]:
-    web = web_of(request)
-    hotline, now = web.hotline(), web.now()
-    if hotline is None:
-        return []
-    with web.store.read() as session:
-        told, today, due = overview(session, hotline, now), attempts_since(session, midnight(web)), turns(session, now)
+def _all_now(web: Web, glance: Glance, counts: Counts) -> list[CampaignNow]:
+    hotline = web.hotline()
     waiting = None if glance.stale else len(glance.board.waiting)
-    here = Surroundings(now, read_stop(web.settings.paths) is not None, waiting)
+    here = Surroundings(web.now(), read_stop(web.settings.paths) is not None, waiting)
     return [
         CampaignNow(
             each,
-            standing(hotline, each.survey, each.state, due.get(each.survey, 0), here),
-            today.get(each.survey, Today()),
+            standing(hotline, each.survey, each.state, counts.turns.get(each.survey, 0), here),
+            counts.today.get(each.survey, Today()),
         )
-        for each in told
+        for each in counts.told
+        if hotline is not None and each.survey in hotline.surveys
     ]

@@ -13,7 +13,8 @@ from starlette.responses import Response
 
 from ivr.hotline import Survey
 from ivr.store.session import Store
-from ivr.surveys.contacts import Chosen, ContactLine, Given, every_answer, every_contact
+from ivr.surveys.contacts import Chosen
+from ivr.surveys.export import Given, Whom, every_answer, every_contact
 from ivr.tables.write import Cell, TableTooLong, write_csv, write_xlsx
 from ivr.web.auth import Supervisor
 from ivr.web.contact_filter import read_contact_filter
@@ -67,34 +68,32 @@ class _Table:
     def _contacts(self, store: Store, chosen: Chosen, questions: Sequence[str]) -> Iterator[list[Cell]]:
         given: dict[tuple[str, str], Cell] = {}
         with store.read() as session:
-            for line, answer in every_answer(session, chosen):
-                given[line.contact.id, answer.question] = self._answer(answer)
-            for line in every_contact(session, chosen):
-                row = line.contact
+            for whom, answer in every_answer(session, chosen):
+                given[whom.contact_id, answer.question] = self._answer(answer)
+            for whom, so_far in every_contact(session, chosen):
                 yield [
-                    *self._whom(line),
-                    self.t.named("contact.state", row.state),
-                    self.t.named("contact.reason", row.reason) if row.state == "planned" else "",
-                    row.attempts,
-                    self.t.named("attempt.result", row.last_result),
-                    *(self._at(at) for at in (row.due_at, row.next_at, row.reached_at, row.ended_at)),
-                    *(given.get((row.id, question)) for question in questions),
+                    *self._whom(whom),
+                    self.t.named("contact.state", so_far.state),
+                    self.t.named("contact.reason", so_far.reason) if so_far.state == "planned" else "",
+                    so_far.attempts,
+                    self.t.named("attempt.result", so_far.last_result),
+                    *(self._at(at) for at in (so_far.due_at, so_far.next_at, so_far.reached_at, so_far.ended_at)),
+                    *(given.get((whom.contact_id, question)) for question in questions),
                 ]
 
     def _answers(self, store: Store, chosen: Chosen) -> Iterator[list[Cell]]:
         with store.read() as session:
-            for line, given in every_answer(session, chosen):
+            for whom, given in every_answer(session, chosen):
                 question = self.names.question(self.name, given.question)
-                yield [*self._whom(line), question, given.value, self._answer(given), self._at(given.given_at)]
+                yield [*self._whom(whom), question, given.value, self._answer(given), self._at(given.given_at)]
 
     def _who(self) -> list[str]:
         names = ("contact", "customer", "title_of", "number", "visit", "kind", "by", "visited")
         return [self.t(f"export.{name}") for name in names]
 
-    def _whom(self, line: ContactLine) -> list[Cell]:
-        contact, visit = line.contact, line.visit
-        named = [contact.id, line.name, line.title, contact.number, visit.external_id]
-        return [*named, visit.kind, self.names.agent(visit.by), self._at(visit.at)]
+    def _whom(self, whom: Whom) -> list[Cell]:
+        named = [whom.contact_id, whom.name, whom.title, whom.number, whom.visit, whom.kind]
+        return [*named, self.names.agent(whom.by), self._at(whom.visited_at)]
 
     def _answer(self, given: Given) -> Cell:
         """A number where it is one, so that it can be reckoned with; words otherwise."""
