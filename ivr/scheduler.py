@@ -14,12 +14,14 @@ from ivr.service import reload
 from ivr.settings import Settings
 from ivr.surveys.surnames import SurnameKeeper
 from ivr.telephony.callback_line import open_dialler
+from ivr.visits.uploads import sweep
 
 log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 2
 _DIALLER_SECONDS = 1
 _NAMES_SECONDS = 20
+_SWEEP_SECONDS = 60
 
 
 class HotlineWatch:
@@ -64,6 +66,8 @@ def run(settings: Settings, stop: threading.Event) -> None:
     cases = CaseDesk(settings, stop=stop)
     for name, look in {"cases": cases.look, "e-mail": cases.send_mail, "web hook": cases.post}.items():
         scheduler.add_job(look, "interval", seconds=_LOOK_SECONDS, id=name, max_instances=1)
+    uploads = settings.paths.uploads
+    scheduler.add_job(sweep, "interval", args=[uploads], seconds=_SWEEP_SECONDS, id="uploads", max_instances=1)
     names = SurnameKeeper(settings)
     scheduler.add_job(names.look, "interval", seconds=_NAMES_SECONDS, id="surnames", max_instances=1)
     dialler = open_dialler(settings)

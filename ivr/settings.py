@@ -69,6 +69,11 @@ class StatePaths:
         return self.state / "outbound-stopped"
 
     @property
+    def uploads(self) -> Path:
+        """Tables that somebody has uploaded and not yet taken (ivr.visits.uploads)."""
+        return self.state / "uploads"
+
+    @property
     def run(self) -> Path:
         """Sockets and pid files; elsewhere when the state folder's path is too long for a socket."""
         own = self.state / "run"

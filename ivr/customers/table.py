@@ -18,7 +18,7 @@ CALLED = {
     "name": "姓名 客户 客户姓名 客户名称",
     "surname": "姓 姓氏",
     "title": "称呼 称谓 性别",
-    "numbers": "number phone mobile 电话 号码 手机 手机号 手机号码 电话号码 联系电话",
+    "numbers": "电话 号码 手机 手机号 手机号码 电话号码 联系电话 number phone mobile",
     "birth_year": "出生年 出生年份",
     "elder": "老年 老年客户",
     "key": "大客户 重点客户",

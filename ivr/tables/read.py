@@ -18,12 +18,16 @@ _BLOCK = 1 << 20
 
 
 class TableError(IvrError):
-    """The file as a whole cannot be read as such a table."""
+    """The file as a whole cannot be read as such a table; `problem` is a text key, `values` what is filled into it."""
+
+    def __init__(self, problem: str, message: str, remedy: str, **values: str | int) -> None:
+        super().__init__(message, remedy)
+        self.problem, self.values = problem, values
 
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns that a table may have: their names, each with its other headings, parted by blanks."""
+    """The columns that a table may have: their names, each with its other headings, parted by blanks, Chinese first."""
 
     called: Mapping[str, str]
     needed: tuple[str, ...]
@@ -77,13 +81,13 @@ def read_table(data: bytes, columns: Columns) -> Iterator[Row]:
     nothing should be taken before the last line has been seen.
     """
     if len(data) > MAX_BYTES:
-        raise TableError("The file is too long.", f"at most {MAX_BYTES // 1_000_000} MB: import it in parts")
+        raise TableError("long", "The file is too long.", f"at most {MAX_BYTES // 1_000_000} MB: import it in parts")
     if data.startswith(_OLD_EXCEL):
-        raise TableError("The file is of an old Excel, or has a password.", "save it as .xlsx without one, or as CSV")
+        raise TableError("old_excel", "The file is of an old Excel, or has a password.", "save it as .xlsx, or CSV")
     try:
         yield from _rows(sheet_rows(data) if data.startswith(MAGIC) else _csv_rows(data), columns)
     except NotXlsx as error:
-        raise TableError(error.message, error.remedy) from error
+        raise TableError(error.problem, error.message, error.remedy) from error
 
 
 def _csv_rows(data: bytes) -> Iterator[tuple[int, list[str]]]:
@@ -97,7 +101,7 @@ def _csv_rows(data: bytes) -> Iterator[tuple[int, list[str]]]:
             yield line, cells
             line = reader.line_num + 1
     except csv.Error as error:
-        raise TableError(f"Line {line}: no CSV: {error}.", "save the table as CSV (UTF-8)") from error
+        raise TableError("csv", f"Line {line}: no CSV: {error}.", "save it as CSV (UTF-8)", line=line) from error
 
 
 def _encoding(data: bytes) -> str:
@@ -110,7 +114,7 @@ def _encoding(data: bytes) -> str:
         except UnicodeDecodeError:
             continue
         return encoding
-    raise TableError("The file is neither UTF-8 nor GB 18030 text.", "save the table as CSV (UTF-8)")
+    raise TableError("encoding", "The file is neither UTF-8 nor GB 18030 text.", "save the table as CSV (UTF-8)")
 
 
 def _rows(lines: Iterable[tuple[int, list[str]]], columns: Columns) -> Iterator[Row]:
@@ -125,7 +129,7 @@ def _rows(lines: Iterable[tuple[int, list[str]]], columns: Columns) -> Iterator[
             continue
         read += 1
         if read > MAX_LINES:
-            raise TableError(f"The table has more than {MAX_LINES} lines.", "import it in parts")
+            raise TableError("lines", f"The table has more than {MAX_LINES} lines.", "import it in parts")
         fitting = {names[index]: cell for index, cell in filled if index < len(names)}
         yield Row(line, fitting, spare=len(fitting) < len(filled))
 
@@ -138,11 +142,13 @@ def _names(headings: list[str], columns: Columns) -> list[str]:
     allowed = f"allowed: {', '.join(columns.called)}"
     strange = [heading.strip()[:40] or "?" for heading, name in zip(headings, known, strict=True) if name is None]
     if strange:
-        raise TableError(f"Unknown columns: {', '.join(strange[:20])}.", allowed)
+        named = ", ".join(strange[:20])
+        raise TableError("unknown_columns", f"Unknown columns: {named}.", allowed, columns=named)
     names = [name for name in known if name is not None]
-    missing = [name for name in columns.needed if name not in names]
+    missing = [f"{name} ({columns.called[name].split()[0]})" for name in columns.needed if name not in names]
     if missing:
-        raise TableError(f"There is no column {', '.join(missing)}.", allowed)
+        named = ", ".join(missing)
+        raise TableError("no_column", f"There is no column {named}.", allowed, columns=named)
     if len(set(names)) != len(names):
-        raise TableError("A column stands there twice.", "leave one out")
+        raise TableError("column_twice", "A column stands there twice.", "leave one out")
     return names

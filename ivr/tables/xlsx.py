@@ -16,7 +16,11 @@ _WHOLE = 10**15
 
 
 class NotXlsx(IvrError):
-    """The file cannot be read as an XLSX file."""
+    """The file cannot be read as an XLSX file; `problem` is a text key."""
+
+    def __init__(self, problem: str, message: str, remedy: str) -> None:
+        super().__init__(message, remedy)
+        self.problem = problem
 
 
 def sheet_rows(data: bytes) -> Iterator[tuple[int, list[str]]]:
@@ -36,7 +40,7 @@ def sheet_rows(data: bytes) -> Iterator[tuple[int, list[str]]]:
                 yield number, [_text(cell) for cell in cells]
     # The library has no error of its own for a damaged file: it fails in whatever way its parts fail.
     except Exception as error:
-        raise NotXlsx("The file is no XLSX file, or damaged.", "save it anew as .xlsx, or as CSV (UTF-8)") from error
+        raise _damaged() from error
 
 
 def _check_size(data: bytes) -> None:
@@ -45,9 +49,13 @@ def _check_size(data: bytes) -> None:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             parts = archive.infolist()
     except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, EOFError) as error:
-        raise NotXlsx("The file is no XLSX file, or damaged.", "save it anew as .xlsx, or as CSV (UTF-8)") from error
+        raise _damaged() from error
     if len(parts) > MAX_PARTS or sum(part.file_size for part in parts) > MAX_UNPACKED:
-        raise NotXlsx("The file unpacks to too much.", "import the table in parts")
+        raise NotXlsx("unpacks", "The file unpacks to too much.", "import the table in parts")
+
+
+def _damaged() -> NotXlsx:
+    return NotXlsx("xlsx", "The file is no XLSX file, or damaged.", "save it anew as .xlsx, or as CSV (UTF-8)")
 
 
 def _text(cell: object) -> str:

@@ -72,6 +72,11 @@ class VisitKeeper:
         """What `take` would do now. Raises StoreUnavailable."""
         return self._all(visits, dry_run=True)
 
+    def preview_lines(self, lines: Sequence[Line]) -> list[Outcome]:
+        """What would become of these now, each in order. Raises StoreUnavailable."""
+        with self._store.read() as session:
+            return _Batch(session, lines, {}, self._now).outcomes()
+
     def take_together(self, lines: Sequence[Line]) -> list[Outcome]:
         """Take these in one transaction; each one's outcome in order. Raises StoreUnavailable, OSError."""
         with self._store.write() as session:

@@ -1,7 +1,8 @@
 """Visits as pages and commands show them."""
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
@@ -10,6 +11,7 @@ from ivr.calls.events import clean
 from ivr.calls.record import Page
 from ivr.customers.numbers import normalise
 from ivr.store.customers import Customer, CustomerNumber, Visit
+from ivr.store.surveys import Contact
 
 _FEWEST_DIGITS = 3
 _MOST_CHOICES = 200
@@ -41,12 +43,13 @@ class Chosen:
 
 @dataclass(frozen=True)
 class VisitLine:
-    """A visit with its customer; `number` is the one given for it."""
+    """A visit with its customer, and with the contacts by which the customer is asked about it."""
 
     visit: Visit
     name: str
     title: str
     key: bool
+    contacts: Sequence[Contact] = ()
 
     def to_json(self) -> dict[str, object]:
         """For programs, in the words in which it was sent."""
@@ -80,7 +83,10 @@ def list_visits(session: Session, chosen: Chosen, page: int = 1, per_page: int =
         .limit(per_page)
         .offset((max(1, page) - 1) * per_page)
     )
-    return Page([VisitLine(*row) for row in rows], max(1, page), per_page, total)
+    lines = [VisitLine(*row) for row in rows]
+    contacts = _contacts(session, [line.visit.id for line in lines])
+    found = [replace(line, contacts=contacts.get(line.visit.id, ())) for line in lines]
+    return Page(found, max(1, page), per_page, total)
 
 
 def kinds_and_servers(session: Session) -> tuple[list[str], list[str]]:
@@ -90,6 +96,13 @@ def kinds_and_servers(session: Session) -> tuple[list[str], list[str]]:
         for column in (Visit.kind, Visit.by)
     ]
     return list(found[0]), list(found[1])
+
+
+def _contacts(session: Session, visits: Collection[int]) -> dict[int, list[Contact]]:
+    found: dict[int, list[Contact]] = {}
+    for contact in session.scalars(select(Contact).where(Contact.visit_id.in_(visits)).order_by(Contact.survey)):
+        found.setdefault(contact.visit_id, []).append(contact)
+    return found
 
 
 def _matches(text: str) -> ColumnElement[bool]:

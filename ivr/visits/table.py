@@ -10,14 +10,14 @@ from ivr.tables.read import Columns, LineError, Row, read_table
 from ivr.visits.intake import NEEDED, Sorted, VisitEntry, read_visit, sort_out
 
 CALLED = {
-    "external_id": "id 单号 工单号 工单编号 订单号 服务单号 业务单号 编号",
+    "external_id": "单号 工单号 工单编号 订单号 服务单号 业务单号 编号 id",
     "name": CUSTOMERS_CALLED["name"],
     "surname": CUSTOMERS_CALLED["surname"],
     "title": CUSTOMERS_CALLED["title"],
-    "number": f"numbers {CUSTOMERS_CALLED['numbers'].removeprefix('number ')}",
-    "kind": "类型 服务类型 业务类型 服务项目 项目",
-    "ended_at": "time 完成时间 完工时间 结束时间 服务时间 出院时间 时间 日期",
-    "by": "technician agent 技师 工程师 服务人员 服务顾问 经办人 坐席",
+    "number": CUSTOMERS_CALLED["numbers"].replace(" number ", " numbers "),
+    "kind": "服务类型 类型 业务类型 服务项目 项目",
+    "ended_at": "完成时间 完工时间 结束时间 服务时间 出院时间 时间 日期 time",
+    "by": "服务人员 技师 工程师 服务顾问 经办人 坐席 technician agent",
     "language": CUSTOMERS_CALLED["language"],
     "key": CUSTOMERS_CALLED["key"],
     "consent": "同意回访 是否同意回访 可回访",

@@ -35,6 +35,7 @@ from ivr.web import (
     notice,
     oversight,
     survey_results,
+    visits,
     visits_api,
 )
 from ivr.web.auth import SESSION_HOURS, Require, Role, ensure_first_user
@@ -65,6 +66,7 @@ ROUTERS = (
     menu.router,
     notice.router,
     api.router,
+    visits.router,
     visits_api.router,
 )
 

@@ -10,11 +10,10 @@ from zoneinfo import ZoneInfo
 from ivr.store.surveys import ContactState
 from ivr.surveys.contacts import OPEN, Chosen
 from ivr.surveys.funnel import STAGES, Stage
-from ivr.web.filters import midnight_of, read_day, read_page
+from ivr.web.filters import midnight_of, read_day, read_page, read_words
 
 STATES: tuple[str, ...] = (OPEN, *get_args(ContactState))
 FIELDS = ("state", "stage", "reason", "by", "kind", "from", "to", "text")
-_LONGEST = 64
 
 
 @dataclass(frozen=True)
@@ -88,17 +87,10 @@ def read_contact_filter(query: Iterable[tuple[str, str]]) -> ContactFilter:
     stage = next((known for known in STAGES if known == given.get("stage")), None)
     if "stage" in given and stage is None:
         bad.append("stage")
-    words = {name: _words(given.get(name), name, bad) for name in ("reason", "by", "kind", "text")}
+    words = {name: read_words(given, name, bad) for name in ("reason", "by", "kind", "text")}
     since, until = read_day(given, "from", bad), read_day(given, "to", bad)
     if since and until and since > until:
         since, until = until, since
     return ContactFilter(
         state=state, stage=stage, since=since, until=until, page=read_page(given.get("page")), bad=tuple(bad), **words
     )
-
-
-def _words(value: str | None, name: str, bad: list[str]) -> str | None:
-    if value is not None and (len(value) > _LONGEST or not value.isprintable()):
-        bad.append(name)
-        return None
-    return value

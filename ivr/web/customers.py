@@ -71,7 +71,7 @@ def take_table(request: Request, user: Supervisor, file: UploadFile) -> Response
     try:
         rows = table.read_customers(file.file.read(MAX_BYTES + 1))
     except TableError as error:
-        return _list(request, user, problem=str(error), status=400)
+        return _list(request, user, problem=error, status=400)
     now = web.now()
     done = table.import_rows(
         web.store, rows, agents=hotline.agents if hotline else (), now=now, year=now.astimezone(web.zone()).year

@@ -15,6 +15,7 @@ CHOICES = (RUNNING, *OUTCOMES)
 FIELDS = ("caller", "agent", "queue", "outcome", "from", "to")
 PER_PAGE = 25
 _MAX_PAGE = 1_000_000
+_LONGEST_WORDS = 64
 _NUMBER_MARKS = re.compile(r"[\s\-().]")
 _CALLER = re.compile(r"\+?\d{1,20}")
 _NAME = re.compile(r"[\w.\-]{1,64}")
@@ -115,6 +116,15 @@ def read_day(given: Mapping[str, str], name: str, bad: list[str]) -> dt.date | N
         bad.append(name)
         return None
     return day
+
+
+def read_words(given: Mapping[str, str], name: str, bad: list[str]) -> str | None:
+    """Words of the address bar; None where there are none, or none that can be shown (then `name` is in `bad`)."""
+    words = given.get(name)
+    if words is not None and (len(words) > _LONGEST_WORDS or not words.isprintable()):
+        bad.append(name)
+        return None
+    return words
 
 
 def read_page(text: str | None) -> int:

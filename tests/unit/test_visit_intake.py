@@ -301,6 +301,6 @@ def test_every_field_has_a_column_and_no_heading_means_two() -> None:
     assert tuple(CALLED) == FIELDS
     headings = [word for words in CALLED.values() for word in words.split(" ")] + list(FIELDS)
     assert len(set(headings)) == len(headings)
-    with pytest.raises(TableError, match="no column kind, ended_at"):
+    with pytest.raises(TableError, match=r"no column kind \(服务类型\), ended_at \(完成时间\)"):
         read_visits(b"external_id,number\n", SHANGHAI, NOW)
     assert set(NEEDED) < set(FIELDS)

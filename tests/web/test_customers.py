@@ -251,7 +251,7 @@ def test_table_is_taken_over_and_bad_lines_are_named(sign_in: SignIn) -> None:
     assert "新增 1 位" in answer.text and "第 3 行" in answer.text
     assert "赵六" in boss.get("/customers?text=13700000006").text
     bad = upload(b"a,b\n")
-    assert bad.status_code == 400 and "Unknown columns" in bad.text
+    assert bad.status_code == 400 and "无法识别的列" in bad.text
     without = boss.post("/customers/import", data={"csrf": form_token(boss)})
     assert without.status_code == 400
 
