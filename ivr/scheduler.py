@@ -10,8 +10,11 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from ivr.cases.desk import CaseDesk
 from ivr.customers.book import BookKeeper
 from ivr.errors import IvrError
+from ivr.hotline import HotlineInForce
 from ivr.service import reload
 from ivr.settings import Settings
+from ivr.store.session import open_store
+from ivr.surveys.plan import Planner
 from ivr.surveys.surnames import SurnameKeeper
 from ivr.telephony.callback_line import open_dialler
 from ivr.visits.uploads import sweep
@@ -19,6 +22,7 @@ from ivr.visits.uploads import sweep
 log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 2
+_PLAN_SECONDS = 5
 _DIALLER_SECONDS = 1
 _NAMES_SECONDS = 20
 _SWEEP_SECONDS = 60
@@ -70,6 +74,8 @@ def run(settings: Settings, stop: threading.Event) -> None:
     scheduler.add_job(sweep, "interval", args=[uploads], seconds=_SWEEP_SECONDS, id="uploads", max_instances=1)
     names = SurnameKeeper(settings)
     scheduler.add_job(names.look, "interval", seconds=_NAMES_SECONDS, id="surnames", max_instances=1)
+    planner = Planner(open_store(settings.store_url), HotlineInForce(settings))
+    scheduler.add_job(planner.look, "interval", seconds=_PLAN_SECONDS, id="plan", max_instances=1)
     dialler = open_dialler(settings)
     scheduler.add_job(dialler.tick, "interval", seconds=_DIALLER_SECONDS, id="callbacks", max_instances=9)
     scheduler.start()

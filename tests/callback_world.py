@@ -43,7 +43,8 @@ class World:
     def start_programs(self) -> None:
         """Ingestion and the dialler as they are after a start: with nothing in memory."""
         self.ingestor = Ingestor(self.paths, self.store, lambda: self.now, followers=[apply])
-        self.dialler = Dialler(self.paths, self.store, self, lambda: self.hotline, self.journal, now=lambda: self.now)
+        clock = {"now": lambda: self.now, "sleep": lambda seconds: None}
+        self.dialler = Dialler(self.paths, self.store, self, lambda: self.hotline, self.journal, **clock)
 
     # ---- time and programs -----------------------------------------------------------------------------------
 

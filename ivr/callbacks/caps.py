@@ -1,7 +1,8 @@
 """How often one number may ring because of us, whatever for: by all surveys and queue callbacks together.
 
-Callers who asked to be called back, and those whom we cut off, are called whatever the caps say, for they wait for us.
-Their dials count all the same, so nobody else rings them then.
+Callers who asked to be called back, and those whom we cut off (S10), are called whatever the caps and the do-not-call
+list say, for they wait for us; MAX_DIALS of their own rule holds. Their dials count all the same, so that no survey
+rings them beside. Whoever gave up waiting asked for nothing: they are rung within the caps, and not against their wish.
 """
 
 from collections.abc import Collection, Iterable
@@ -13,8 +14,9 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from ivr.callbacks.attempts import AGENT_GONE, LOST, REFUSED
+from ivr.hotline import Outbound
 from ivr.store.followup import Callback, CallbackAttempt
-from ivr.store.surveys import ContactAttempt
+from ivr.store.surveys import ContactAttempt, DoNotCall
 
 Cap = Literal["per_day", "per_5min"]
 
@@ -32,6 +34,10 @@ class Caps:
 
     per_day: int = _MOST["per_day"]
     per_5min: int = _MOST["per_5min"]
+
+    @classmethod
+    def of(cls, outbound: Outbound) -> "Caps":
+        return cls(outbound.per_day, outbound.per_5min)
 
     def free_at(self, dials: Iterable[datetime]) -> tuple[datetime, Cap] | None:
         """From when on one more dial breaks no cap, and which of them has to be waited for; None: at any time."""
@@ -83,10 +89,20 @@ def dials_to(session: Session, numbers: Collection[str], now: datetime) -> dict[
 
 def being_rung(session: Session, numbers: Collection[str]) -> set[str]:
     """Those of these numbers that ring, or may ring at any moment, or are talked to: an attempt is not over."""
-    surveyed = select(ContactAttempt.number).where(ContactAttempt.number.in_(numbers), ContactAttempt.result.is_(None))
     called_back = (
         select(Callback.number)
         .join(CallbackAttempt, CallbackAttempt.callback_id == Callback.id)
         .where(Callback.number.in_(numbers), CallbackAttempt.result.is_(None))
     )
-    return set(session.scalars(surveyed)) | set(session.scalars(called_back))
+    return rung_by_surveys(session, numbers) | set(session.scalars(called_back))
+
+
+def rung_by_surveys(session: Session, numbers: Collection[str]) -> set[str]:
+    """Those of these numbers that ring for a survey, or are talked to."""
+    surveyed = select(ContactAttempt.number).where(ContactAttempt.number.in_(numbers), ContactAttempt.result.is_(None))
+    return set(session.scalars(surveyed))
+
+
+def listed_among(session: Session, numbers: Collection[str]) -> set[str]:
+    """Those of these numbers (as they are dialled) that stand on the do-not-call list."""
+    return set(session.scalars(select(DoNotCall.number).where(DoNotCall.number.in_(numbers))))

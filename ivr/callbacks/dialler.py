@@ -7,6 +7,7 @@ have seen. So a dialler killed at any point loses nobody, and nobody's phone rin
 
 import logging
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
@@ -17,10 +18,11 @@ from sqlalchemy import Select, or_, select, update
 from sqlalchemy.orm import Session
 
 from ivr.callbacks.attempts import LOST, UNKNOWN, Attempt, attempt_call_id, read_call_id
+from ivr.callbacks.caps import Caps, dials_to, listed_among, rung_by_surveys
 from ivr.callbacks.line import Line, Place
 from ivr.callbacks.numbers import as_shown, callable_number
 from ivr.callbacks.owed import write_owed
-from ivr.callbacks.progress import is_behind
+from ivr.callbacks.progress import knows_everything
 from ivr.callbacks.projection import OPEN, attempts_of
 from ivr.callbacks.rule import Circumstances, Decision, decide, in_window, line_order
 from ivr.calls.journal import Journal
@@ -56,6 +58,19 @@ class _Callback:
     attempts: list[Attempt]
     on_the_line: bool
     customer: Customer | None
+    being_rung: bool
+    do_not_call: bool
+    dials: tuple[datetime, ...]
+
+    @property
+    def asked_for(self) -> bool:
+        """Whether the customer waits for us: asked for it, or was cut off by us. Not so who merely gave up waiting."""
+        return self.row.reason != "abandoned"
+
+    @property
+    def barred(self) -> bool:
+        """Whether the customer wants no call that they have not asked for."""
+        return self.do_not_call and not self.asked_for
 
     @property
     def under_way(self) -> Attempt | None:
@@ -73,9 +88,10 @@ class Dialler:
         hotline: Callable[[], Hotline],
         journal: Journal,
         now: Callable[[], datetime] = _utc_now,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._paths, self._store, self._line = paths, store, line
-        self._hotline, self._journal, self._now = hotline, journal, now
+        self._hotline, self._journal, self._now, self._sleep = hotline, journal, now, sleep
         self._missing_since: dict[str, datetime] = {}
         self._complaint = ""
         self._looking = threading.Lock()
@@ -108,7 +124,7 @@ class Dialler:
             busy = session.scalar(_unfinished().limit(1)) is not None
         # First Asterisk, then the journal, then the tables: what has left the line by now is then in the tables.
         standing = self._line.standing() if busy else frozenset()
-        if is_behind(self._store, self._paths.journal):
+        if not knows_everything(self._store, self._paths.journal, self._sleep):
             return {}
         with self._store.read() as session:
             write_owed(session, hotline, self._journal, self._now())
@@ -120,9 +136,10 @@ class Dialler:
         decided: dict[str, Decision] = {}
         places = Counter(one.row.queue for one in found if one.under_way is not None)
         taken = 0
+        stopped = self._paths.outbound_stopped.exists()
         for one in sorted(found, key=lambda one: line_order(one.row.priority, one.row.joined_at, one.row.id)):
             if one.under_way is not None:
-                self._reconsider(hotline, one, one.under_way, standing)
+                self._reconsider(hotline, one, one.under_way, standing, stopped)
             if one.row.state not in OPEN:
                 continue
             decision = decided[one.row.id] = self._decide(hotline, one)
@@ -132,7 +149,7 @@ class Dialler:
                 self._journal.write(one.row.id, "callback.gave_up", reason=decision.reason, attempts=one.row.attempts)
             elif decision.step == "wait":
                 self._note_next(one.row, decision)
-            elif taken < PER_TICK and places[one.row.queue] < _room(hotline, one.row.queue):
+            elif not stopped and taken < PER_TICK and places[one.row.queue] < _room(hotline, one.row.queue):
                 taken += self._take(hotline, one)
                 places[one.row.queue] += 1
         return decided
@@ -145,6 +162,7 @@ class Dialler:
     def _circumstances(self, hotline: Hotline, one: _Callback) -> Circumstances:
         now, settings = self._now(), hotline.callbacks
         queue = one.row.queue if one.row.queue in hotline.queues else hotline.default_queue
+        capped = None if one.asked_for else Caps.of(hotline.outbound).free_at(one.dials)
         return Circumstances(
             now=now,
             requested_at=one.row.requested_at,
@@ -153,6 +171,9 @@ class Dialler:
             window=settings.window,
             zone=hotline.zone,
             retry_minutes=settings.retry_minutes,
+            being_rung=one.being_rung,
+            do_not_call=one.barred,
+            capped_until=capped[0] if capped else None,
         )
 
     # ---- places ------------------------------------------------------------------------------------------
@@ -179,13 +200,16 @@ class Dialler:
         )
         return 1
 
-    def _reconsider(self, hotline: Hotline, one: _Callback, attempt: Attempt, standing: Set[str]) -> None:
-        """Give up a place that must not be dialled from now: cancelled, or they call us themselves, or it is late.
+    def _reconsider(
+        self, hotline: Hotline, one: _Callback, attempt: Attempt, standing: Set[str], stopped: bool
+    ) -> None:
+        """Give up a place that must not be dialled from now: cancelled, or they call us themselves, or it is late, or
+        everything outbound is stopped.
 
         A queue that closes serves those who are in its line already, with or without a phone in their hand.
         """
         late = not in_window(hotline.callbacks.window, hotline.zone, self._now())
-        must_go = one.on_the_line or late or one.row.state not in OPEN
+        must_go = one.on_the_line or late or stopped or one.barred or one.row.state not in OPEN
         if must_go and attempt.call_id in standing and attempt.dialled_at is None:
             self._line.withdraw(attempt.call_id)
 
@@ -213,8 +237,13 @@ class Dialler:
 
 
 def claim(store: Store, callback_id: str, attempt: int, now: datetime) -> bool:
-    """Claim an attempt for this dialler alone; False when it is not the next one, or another was quicker."""
+    """Claim an attempt for this dialler alone; False when it is not the next one, or another was quicker, or when the
+    customer's phone rings for a survey by now."""
     with store.write() as session:
+        store.lock(session, "ingest")  # surveys are claimed under it too
+        row = session.get(Callback, callback_id)
+        if row is None or rung_by_surveys(session, [row.number]):
+            return False
         claimed = session.execute(
             update(Callback)
             .where(Callback.id == callback_id, Callback.state == "waiting", Callback.attempts == attempt - 1)
@@ -252,15 +281,21 @@ def _unfinished_callbacks(session: Session, hotline: Hotline, now: datetime) -> 
     if not rows:
         return []
     running = session.execute(select(Call.id, Call.caller).where(Call.ended_at.is_(None)))
-    # The call of a callback bears the customer's number too; that one is ours.
+    # The call of a callback or of a survey bears the customer's number too; that one is ours.
     calling = {call_id: callable_number(caller) for call_id, caller in running if read_call_id(call_id) is None}
     numbers = set(calling.values())
+    wanted = {row.number for row in rows}
+    listed, rung = listed_among(session, wanted), rung_by_surveys(session, wanted)
+    dials = dials_to(session, wanted, now)
     return [
         _Callback(
             row=row,
             attempts=attempts_of(session, row.id),
             on_the_line=row.number in numbers or row.id in calling or _may_be_calling(session, row, now),
             customer=_customer(session, row.number),
+            being_rung=row.number in rung,
+            do_not_call=row.number in listed,
+            dials=tuple(dial.at for dial in dials[row.number]),
         )
         for row in rows
     ]

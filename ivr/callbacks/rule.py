@@ -33,7 +33,11 @@ class Decision:
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What counts beside the attempts: the queue's doors, the allowed hours, and whether they are calling us now."""
+    """What counts beside the attempts: the queue's doors, the allowed hours, and whether they are calling us now.
+
+    `being_rung`: by a survey. `do_not_call`, `capped_until`: for those who did not ask for a call; whoever asked, or
+    was cut off by us, waits for us and is called (ivr.callbacks.caps).
+    """
 
     now: datetime
     requested_at: datetime
@@ -42,6 +46,9 @@ class Circumstances:
     window: str
     zone: ZoneInfo
     retry_minutes: Sequence[float]
+    being_rung: bool = False
+    do_not_call: bool = False
+    capped_until: datetime | None = None
 
 
 def line_order(priority: int, joined_at: datetime, callback_id: str) -> tuple[int, datetime, str]:
@@ -54,6 +61,8 @@ def decide(attempts: Sequence[Attempt], here: Circumstances) -> Decision:
     dialled = [attempt for attempt in attempts if attempt.dialled_at is not None]
     if any(attempt.result == ANSWERED for attempt in attempts):
         return Decision("wait", "answered")
+    if here.do_not_call:
+        return Decision("give_up", "the number is on the do-not-call list")
     given_up = _given_up(dialled, here)
     if given_up:
         return Decision("give_up", given_up)
@@ -62,6 +71,10 @@ def decide(attempts: Sequence[Attempt], here: Circumstances) -> Decision:
         return Decision("wait", "pause after the last attempt", due)
     if here.on_the_line:
         return Decision("wait", "the customer is calling us")
+    if here.being_rung:
+        return Decision("wait", "the customer's phone rings for a survey")
+    if here.capped_until is not None and here.capped_until > here.now:
+        return Decision("wait", "the number was dialled often enough", here.capped_until)
     if not in_window(here.window, here.zone, here.now):
         return Decision("wait", f"outside {here.window}", next_opening(here.window, here.zone, here.now))
     if not here.queue_open:

@@ -49,6 +49,14 @@ class JournalFile:
             found, taken = [(0, unreadable(self.source, data))], len(data)
         return [(offset + start, event) for start, event in found], offset + taken
 
+    def has_line(self, offset: int) -> bool:
+        """Whether a whole line lies between `offset` and the end it had; a torn last one has no end to wait for."""
+        with self.path.open("rb") as file:
+            if _fingerprint(file.readline(MAX_RECORD)) != self.fingerprint:
+                return True  # rotated away just now; the next look finds it under its new name
+            file.seek(offset)
+            return b"\n" in file.read(self.size - offset)
+
 
 def journal_files(journal: Path) -> list[JournalFile]:
     """Every file that has a whole first line, of each source the oldest first. Raises OSError."""

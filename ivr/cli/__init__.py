@@ -19,6 +19,8 @@ PARTS = {
     "callbacks": ("callbacks",),
     "customers": ("customers",),
     "surveys": ("survey",),
+    "campaigns": ("campaigns",),
+    "do_not_call": ("do-not-call",),
     "cases": ("cases",),
     "speech": ("prompts", "models"),
     "users": ("users",),

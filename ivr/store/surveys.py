@@ -100,7 +100,7 @@ class ContactAttempt(Base):
     """
 
     __tablename__ = "contact_attempt"
-    __table_args__ = (Index(None, "number", "claimed_at"),)
+    __table_args__ = (Index(None, "number", "claimed_at"), Index(None, "result"))
 
     contact_id: Mapped[str] = mapped_column(ForeignKey("contact.id", ondelete="CASCADE"), primary_key=True)
     attempt: Mapped[int] = mapped_column(Integer, primary_key=True)

@@ -1,11 +1,12 @@
 """The list of numbers that we never ring unasked: it counts at once, and whoever put a number on it is known."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from sqlalchemy import false, func, select
 from sqlalchemy.orm import Session
 
+from ivr.callbacks.caps import listed_among
 from ivr.callbacks.numbers import callable_number
 from ivr.calls.journal import Journal
 from ivr.calls.record import Page
@@ -89,11 +90,6 @@ def is_listed(session: Session, number: str) -> bool:
     """Whether a number, however it is written, stands on the list."""
     known = callable_number(number)
     return known is not None and session.get(DoNotCall, known) is not None
-
-
-def listed_among(session: Session, numbers: Collection[str]) -> set[str]:
-    """Those of these numbers (as they are dialled) that stand on the list."""
-    return set(session.scalars(select(DoNotCall.number).where(DoNotCall.number.in_(numbers))))
 
 
 def list_numbers(session: Session, *, text: str = "", page: int = 1, per_page: int = 50) -> Page[DoNotCall]:

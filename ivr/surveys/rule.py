@@ -46,6 +46,7 @@ Reason = Literal[
     "paused",
     "stopped",
     "no_trunk",
+    "survey_gone",  # from the business file
     # why not any more
     "attempts_used",
     "too_late",

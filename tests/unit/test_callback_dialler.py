@@ -13,9 +13,12 @@ from ivr.callbacks.numbers import callable_number
 from ivr.callbacks.rule import MAX_DIALS
 from ivr.hotline import Hotline, load_hotline
 from ivr.settings import ROOT, StatePaths
+from ivr.store.customers import Customer, Visit
 from ivr.store.followup import Callback, CallbackAttempt
 from ivr.store.migrate import migrate
 from ivr.store.session import Store, open_store
+from ivr.store.surveys import Contact, ContactAttempt
+from ivr.surveys import campaigns, do_not_call
 from tests.callback_world import World
 from tests.stores import dump, engine_url, store
 
@@ -264,6 +267,90 @@ def test_a_caller_cut_off_by_our_side_is_called_back_before_all_others(world: Wo
     assert (callback(world, "c-2.1").reason, callback(world, "c-2.1").priority) == ("cut_off", 2)
     world.agent_is_free("ANSWER")
     assert world.rung[-1][1] == BEN
+
+
+def survey_attempt(world: World, number: str, attempt: int, at: datetime, *, over: bool = True) -> None:
+    """A survey rang this number."""
+    with world.store.write() as session:
+        if session.get(Contact, "survey") is None:
+            session.add(Customer(id=1, updated_at=NOON))
+            session.flush()
+            session.add(Visit(id=1, external_id="V1", customer_id=1, kind="保养", at=NOON))
+            session.flush()
+            when = {"due_at": NOON, "next_at": NOON, "expires_at": NOON}
+            session.add(Contact(id="survey", survey="after_service", visit_id=1, number=number, language="en", **when))
+            session.flush()
+        end = {"dialled_at": at, "ended_at": at, "result": "busy"} if over else {}
+        own = {"contact_id": "survey", "attempt": attempt, "call_id": f"sv-{attempt}", "number": number}
+        session.add(ContactAttempt(**own, claimed_at=at, **end))
+
+
+@pytest.mark.parametrize("reason", ["requested", "abandoned"])
+def test_whoever_merely_gave_up_waiting_is_not_called_against_their_wish_whoever_asked_is(
+    world: World, reason: str
+) -> None:
+    do_not_call.add(world.store, world.journal, ANNA, reason="page", by="boss")
+    world.request("c-1.1", ANNA, reason=reason)
+    world.run(["ANSWER"], ticks=5)
+    assert callback(world, "c-1.1").state == ("answered" if reason == "requested" else "gave_up")
+    assert len(world.rung) == (reason == "requested")
+
+
+def test_a_place_is_given_up_when_the_number_is_put_on_the_do_not_call_list(world: World) -> None:
+    world.request("c-1.1", ANNA, reason="abandoned")
+    world.tick()
+    world.tick()
+    assert len(world.places) == 1
+    do_not_call.add(world.store, world.journal, ANNA, reason="page", by="boss")
+    for _ in range(4):
+        world.tick()
+    assert world.places == {} and callback(world, "c-1.1").state == "gave_up"
+
+
+@pytest.mark.parametrize("reason", ["requested", "abandoned"])
+def test_a_number_that_surveys_rang_often_enough_rings_no_more_unless_it_was_asked_for(
+    world: World, reason: str
+) -> None:
+    for attempt in range(1, 6):
+        survey_attempt(world, ANNA, attempt, NOON - timedelta(hours=attempt))
+    world.request("c-1.1", ANNA, reason=reason)
+    world.tick()
+    world.tick()
+    assert len(world.places) == (reason == "requested")
+    if reason == "abandoned":
+        assert callback(world, "c-1.1").next_at == NOON + timedelta(hours=19)
+
+
+def test_while_a_survey_rings_the_customer_no_place_is_taken(world: World) -> None:
+    survey_attempt(world, ANNA, 1, NOON, over=False)
+    world.request("c-1.1", ANNA)
+    world.tick()
+    world.tick()
+    assert world.places == {}
+    assert not claim(world.store, "c-1.1", 1, world.now)
+    with world.store.write() as session:
+        row = session.get(ContactAttempt, ("survey", 1))
+        assert row is not None
+        row.result, row.ended_at = "busy", world.now
+    world.tick()
+    assert len(world.places) == 1
+
+
+def test_the_emergency_stop_takes_every_place_out_of_the_line_and_its_end_puts_them_back(world: World) -> None:
+    world.request("c-1.1", ANNA)
+    world.tick()
+    world.tick()
+    campaigns.stop_outbound(world.paths, world.journal, by="boss")
+    for _ in range(4):
+        world.tick()
+    assert world.places == {}
+    campaigns.resume_outbound(world.paths, world.journal, by="boss")
+    for _ in range(9):
+        world.tick()
+    assert len(world.places) == 1
+    world.agent_is_free("ANSWER")
+    world.tick()
+    assert world.rings_of("c-1.1") == 1
 
 
 def test_rebuilding_from_the_journal_gives_the_same_callbacks(world: World) -> None:

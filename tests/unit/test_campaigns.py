@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from typer.testing import CliRunner
 
 from ivr.calls.journal import Journal
+from ivr.cli.campaigns import campaigns_app
 from ivr.hotline import Hotline, load_hotline
-from ivr.settings import ROOT, StatePaths
+from ivr.settings import ROOT, Settings, StatePaths
 from ivr.store.customers import Customer, Visit
+from ivr.store.migrate import migrate
 from ivr.store.session import Store
 from ivr.store.surveys import Campaign, Contact, ContactAttempt
 from ivr.surveys import campaigns
@@ -151,3 +154,31 @@ def test_the_stop_is_in_force_even_when_the_journal_cannot_be_written(paths: Sta
     with pytest.raises(OSError):
         campaigns.stop_outbound(paths, journal, by="boss")
     assert campaigns.read_stop(paths) is not None
+
+
+def test_an_operator_starts_pauses_and_stops(settings: Settings) -> None:
+    settings.paths.create()
+    migrate(settings.store_url)
+
+    def run(*args: str) -> str:
+        done = CliRunner().invoke(campaigns_app, [*args, "--state", str(settings.state_dir)])
+        assert done.exit_code == 0, done.exception
+        return done.output
+
+    def campaign() -> Any:
+        [found] = json.loads(run("list", "--json"))["campaigns"]
+        return found
+
+    assert (campaign()["state"], campaign()["contacts"]) == ("planned", 0)
+    run("start", SURVEY, "--by", "boss")
+    assert (campaign()["state"], campaign()["by"]) == ("running", "boss")
+    run("pause", SURVEY)
+    assert campaign()["state"] == "paused"
+    run("stop", "--by", "boss")
+    assert settings.paths.outbound_stopped.exists()
+    assert json.loads(run("list", "--json"))["stopped"]["by"] == "boss"
+    assert "by boss: `ivr campaigns go`" in run("list")
+    run("go")
+    assert "stopped" not in run("list") and SURVEY in run("list")
+    wrong = CliRunner().invoke(campaigns_app, ["start", "nothing", "--state", str(settings.state_dir)])
+    assert isinstance(wrong.exception, NoSuchSurvey)

@@ -2,12 +2,17 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from ivr.callbacks.caps import listed_among
 from ivr.calls.flow_log import read_flow
 from ivr.calls.journal import Journal
-from ivr.settings import StatePaths
+from ivr.cli.do_not_call import do_not_call_app
+from ivr.settings import Settings, StatePaths
+from ivr.store.migrate import migrate
 from ivr.store.session import Store
 from ivr.surveys import do_not_call
 from ivr.surveys.do_not_call import NoSuchNumber
@@ -45,7 +50,7 @@ def test_a_number_is_on_the_list_at_once_however_it_was_written_and_the_journal_
     with store.read() as session:
         assert do_not_call.is_listed(session, ANNA) and do_not_call.is_listed(session, f"0086{ANNA}")
         assert not do_not_call.is_listed(session, BEN) and not do_not_call.is_listed(session, "nonsense")
-        assert do_not_call.listed_among(session, [ANNA, BEN]) == {ANNA}
+        assert listed_among(session, [ANNA, BEN]) == {ANNA}
     assert told(journal) == [("number.do_not_call", ANNA, "boss")]
     assert ANNA not in json.loads(journal.path.read_text())["call"], "what a log may name tells no number"
 
@@ -77,7 +82,7 @@ def test_of_a_list_the_good_lines_are_taken_and_the_bad_ones_told(store: Store, 
     done = do_not_call.import_numbers(store, journal, lines, reason="command", by="root")
     assert (done.added, done.known, done.bad) == (1, 1, [(3, "number"), (6, "110")])
     with store.read() as session:
-        assert do_not_call.listed_among(session, [ANNA, BEN]) == {ANNA, BEN}
+        assert listed_among(session, [ANNA, BEN]) == {ANNA, BEN}
 
 
 def test_the_list_is_found_by_a_part_of_a_number_latest_first(store: Store, journal: Journal) -> None:
@@ -88,3 +93,27 @@ def test_the_list_is_found_by_a_part_of_a_number_latest_first(store: Store, jour
         assert [row.number for row in do_not_call.list_numbers(session, text="138").items] == [ANNA]
         assert do_not_call.list_numbers(session, text="x1x3x8x").total == 1
         assert do_not_call.list_numbers(session, page=2).items == []
+
+
+def test_an_operator_keeps_the_list(settings: Settings, tmp_path: Path) -> None:
+    settings.paths.create()
+    migrate(settings.store_url)
+
+    def run(*args: str, code: int = 0) -> str:
+        done = CliRunner().invoke(do_not_call_app, [*args, "--state", str(settings.state_dir)])
+        assert done.exit_code == code, done.exception
+        return done.output
+
+    assert ANNA in run("add", f"+86 {ANNA}", "--by", "boss")
+    file = tmp_path / "numbers.txt"
+    file.write_text(f"{BEN}\n{ANNA}\n110\n")
+    said = run("import", str(file), "--by", "boss", code=1)
+    assert "numbers.txt:3: '110'" in said.replace("\n", "") and "1 added, 1 known, 1 lines left out" in said
+    assert {(row["number"], row["reason"], row["by"]) for row in json.loads(run("list", "--json"))} == {
+        (ANNA, "command", "boss"),
+        (BEN, "command", "boss"),
+    }
+    run("remove", ANNA)
+    assert ANNA not in run("list") and BEN in run("list")
+    wrong = CliRunner().invoke(do_not_call_app, ["add", "110", "--state", str(settings.state_dir)])
+    assert isinstance(wrong.exception, NoSuchNumber)

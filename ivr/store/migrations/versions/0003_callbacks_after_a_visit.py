@@ -112,6 +112,7 @@ def _contacts() -> None:
         sa.UniqueConstraint("call_id", name="uq_contact_attempt_call_id"),
     )
     op.create_index("ix_contact_attempt_number_claimed_at", "contact_attempt", ["number", "claimed_at"])
+    op.create_index("ix_contact_attempt_result", "contact_attempt", ["result"])
     op.create_table(
         "answer",
         sa.Column("contact_id", sa.Text(), nullable=False),
