@@ -115,9 +115,9 @@ def connect(call: Call, caller: CallerFacts, wanted: str, reason: str) -> None:
     call.enqueue(queue, reason)
 
 
-def offer_while_closed(call: Call, queue: str, reason: str) -> None:
+def offer_while_closed(call: Call, queue: str, reason: str, said: str = "closed") -> None:
     """When somebody is there again; a message or a callback meanwhile (S12, S18)."""
-    call.play("closed")
+    call.play(said)
     call.tell_opening(queue)
     match choose_while_closed(call, queue):
         case "message":

@@ -96,11 +96,18 @@ def _reason(session: Session, hotline: Hotline, call: Call) -> CallbackReason | 
         return "abandoned" if settings.abandoned and waited >= settings.abandoned_after_seconds else None
     # An end that nobody could write down: Asterisk itself was gone.
     ended_by_us = call.hung_up_by == "system" and not _happened(session, call, ENDED)
-    return "cut_off" if ended_by_us and (call.direction == "inbound" or read_call_id(call.id)) else None
+    return "cut_off" if ended_by_us and (call.direction == "inbound" or _is_ours(call)) else None
+
+
+def _is_ours(call: Call) -> bool:
+    """Whether we placed the call, and somebody of ours owes the customer a talk: a survey is rung again by its rule."""
+    return read_call_id(call.id) is not None or (call.contact_id is not None and call.queue is not None)
 
 
 def _customer_number(session: Session, call: Call) -> str | None:
     attempt = read_call_id(call.id)
+    if call.contact_id is not None:
+        return call.called if call.queue is not None else None
     if attempt is None:
         return call.caller if call.direction == "inbound" else None
     called_back = session.get(Callback, attempt[0])

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ivr.calls.events import Event
 from ivr.store.models import OUTCOMES, Direction, HungUpBy, Outcome
+from ivr.surveys.events import ENDED, HEARD
 
 OFFERED: tuple[Outcome, ...] = ("answered", "abandoned", "callback", "message", "closed", "timed_out", "blocked")
 """The outcomes of calls that asked for a person; the others never did, or failed by our own fault."""
@@ -23,8 +24,8 @@ _SILENT = frozenset({"menu.silent", "line.silent"})
 class Ending:
     """What an outcome is told from; `queue` and `flow` are the call's events of these logs, in order of time.
 
-    `answered`: a person spoke with the caller. `cut_off`: Asterisk itself broke off. `dial_status`: Asterisk's
-    DIALSTATUS of a call that our side placed.
+    `answered`: a person of ours spoke with the caller. `cut_off`: Asterisk itself broke off. `dial_status`: Asterisk's
+    DIALSTATUS of a call that our side placed. `survey`: it was placed to ask a customer (S26).
     """
 
     direction: Direction
@@ -34,6 +35,7 @@ class Ending:
     dial_status: str
     queue: Sequence[Event]
     flow: Sequence[Event]
+    survey: bool = False
 
     @property
     def queued(self) -> bool:
@@ -49,6 +51,8 @@ def outcome_of(end: Ending) -> Outcome:
         return promised
     if end.cut_off:
         return "failed"
+    if end.survey and not end.queued:
+        return _of_a_survey(end)
     if end.direction != "inbound" and not end.queued:
         return _DIALLED.get(end.dial_status, "failed")
     if any(event.kind == "caller.blocked" for event in end.flow):
@@ -72,6 +76,15 @@ def _promised(flow: Sequence[Event]) -> Outcome | None:
     """A message or a callback that the caller was promised, the last one; not one we owe for our own fault."""
     promises = [e for e in flow if e.kind in _PROMISES and e.data.get("reason") not in ("abandoned", "cut_off")]
     return _PROMISES[promises[-1].kind] if promises else None
+
+
+def _of_a_survey(end: Ending) -> Outcome:
+    """Surveyed is who was spoken to, as far as the flow could tell; a machine is nobody who answers."""
+    if end.dial_status != "ANSWER":
+        return "timed_out" if end.dial_status == "NOANSWER" else "failed"
+    heard = any(event.kind == HEARD and event.data.get("who") in ("human", "uncertain") for event in end.flow)
+    ended = {event.data.get("result") for event in end.flow if event.kind == ENDED}
+    return "surveyed" if heard and not ended & {"machine", "phone_menu", "no_human"} else "timed_out"
 
 
 def _of_waiting(end: Ending) -> Outcome:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ivr.calls.events import UNREADABLE, Event
 from ivr.calls.outcome import Ending, is_offered, outcome_of
+from ivr.calls.placed import read_placed
 from ivr.calls.talk import Stint, agents_by_channel, put_through, stints, talked_seconds, work_number
 from ivr.calls.transfers import TRANSFERS, hold_seconds, transfers
 from ivr.store.models import Direction, HungUpBy, Outcome
@@ -31,7 +32,6 @@ _WAITED = {
 }
 _COMPLETED: dict[str, HungUpBy] = {"COMPLETECALLER": "caller", "COMPLETEAGENT": "agent"}
 _OF_A_CALL = frozenset({*_WAITED, *_COMPLETED, *TRANSFERS, "ENTERQUEUE", "RINGNOANSWER", "RINGCANCELED", "AGENTDUMP"})
-_CALLBACK = ("CALLBACK_PLACE", "CALLBACK_DIALLED", "CALLBACK_RESULT")
 _AT_THE_DESK = ("agent.", "wrap_up.ended")
 _AT_ONCE = 0.5
 """Seconds within which the two ends of a talk hang up."""
@@ -61,6 +61,7 @@ class CallFacts:
     customer_id: int | None = None
     offered: bool = False
     callback_of: str | None = None
+    contact_id: str | None = None
     hold_seconds: float = 0.0
     transfers: list[dict[str, Any]] = field(default_factory=list)
     menu_path: list[str] = field(default_factory=list)
@@ -91,12 +92,6 @@ def in_order(events: Iterable[Event]) -> list[Event]:
     return sorted(known, key=lambda event: (event.at, _ORDER[event.source]))
 
 
-def callback_of(events: Iterable[Event]) -> str | None:
-    """The call that these events of another one call back (the id in CALLBACK_…,<id>/<attempt>), if any."""
-    told = (str(e.data["extra"].get("extra", "")) for e in events if e.source == "cel" and e.kind in _CALLBACK)
-    return next((text.partition("/")[0] for text in told if text), None)
-
-
 class _Reading:
     """The events of one call, sorted out by who wrote them."""
 
@@ -111,7 +106,8 @@ class _Reading:
         starts = [event for event in self.cel if event.kind == "CHAN_START"]
         own = [event for event in starts if event.channel_id == call_id]
         self.first = next(iter(own or starts), None)
-        self.callback_of = callback_of(self.cel)
+        self.placed = read_placed(self.cel)
+        self.callback_of = self.placed.callback_of if self.placed else None
         self.caller_channel = self.customer_channel(starts)
         self.began, self.last = _at(self.first or events[0]), _at(events[-1])
         self.ended = next((_at(e) for e in self.cel if e.kind == "LINKEDID_END"), None)
@@ -136,15 +132,15 @@ class _Reading:
         ]
 
     def customer_channel(self, starts: Sequence[Event]) -> str:
-        """The id of the channel of whoever is not ours: of a callback it is the one that was dialled."""
-        if self.callback_of:
+        """The id of the channel of whoever is not ours: of a call that we placed it is the one that was dialled."""
+        if self.placed:
             outside = (e for e in starts if not e.data["channel"].startswith("Local/"))
             return next((str(e.channel_id) for e in outside if work_number(e.data["channel"]) is None), "")
         return (self.first and self.first.channel_id) or self.call_id
 
     def is_call(self) -> bool:
-        if self.callback_of or (self.first and self.first.data["channel"].startswith("Local/")):
-            return any(event.kind == "CALLBACK_DIALLED" for event in self.cel)
+        if self.placed or (self.first and self.first.data["channel"].startswith("Local/")):
+            return self.placed is not None and self.placed.dialled
         if self.first is not None and work_number(self.first.data["channel"]) is not None:
             listens = any(event.kind == "SUPERVISE" for event in self.cel)
             at_desk = any(event.kind.startswith(_AT_THE_DESK) for event in self.flow)
@@ -180,6 +176,7 @@ class _Reading:
             customer_id=self.customer_id(),
             offered=is_offered(direction, outcome, queue is not None, self.callback_of is not None),
             callback_of=self.callback_of,
+            contact_id=self.placed.contact_id if self.placed else None,
             hold_seconds=hold_seconds(self.cel, self.ended or self.last),
             transfers=transfers(self.cel, self.queue, self.agents),
             menu_path=[
@@ -191,7 +188,7 @@ class _Reading:
     # ---- who -----------------------------------------------------------------------------------------
 
     def direction(self) -> Direction:
-        if self.callback_of:
+        if self.placed:
             return "outbound"
         if self.first is None or work_number(self.first.data["channel"]) is None:
             return "inbound"
@@ -202,6 +199,8 @@ class _Reading:
     def called(self) -> str | None:
         if self.callback_of:
             return self.called_back.caller if self.called_back else None
+        if self.placed:
+            return self.placed.number
         if self.first is None:
             return self.told("call.started", "called")
         return self.first.data["exten"] or None
@@ -209,6 +208,8 @@ class _Reading:
     def caller(self) -> str | None:
         if self.callback_of:
             return _text(self.connects[0].data["agent"]) if self.connects else None
+        if self.placed:
+            return self.placed.caller
         own = [e for e in self.cel if e.channel_id == self.caller_channel]
         # When it answers, the dialplan has reduced what the phone says about itself to a number.
         tidied = [e.data["number"] for e in own if e.kind == "ANSWER"]
@@ -220,7 +221,7 @@ class _Reading:
     def agent(self, direction: Direction) -> str | None:
         if self.connects:
             return _text(self.connects[0].data["agent"])
-        if direction != "inbound" and self.first is not None and not self.callback_of:
+        if direction != "inbound" and self.first is not None and not self.placed:
             return work_number(self.first.data["channel"])
         talked = (self.agents.get(stint.channel) or work_number(stint.channel) for stint in self.talk)
         return next((number for number in talked if number), None)
@@ -233,6 +234,8 @@ class _Reading:
         return joined[-1] if joined else self.told("queue.joined", "queue")
 
     def customer_id(self) -> int | None:
+        if self.placed and self.placed.customer_id is not None:
+            return self.placed.customer_id
         told = [e.data.get("customer_id") for e in self.flow if e.kind in ("caller.known", "caller.blocked")]
         if not told and self.called_back:
             return self.called_back.customer_id
@@ -287,7 +290,8 @@ class _Reading:
     def ending(self, direction: Direction, answered: datetime | None, by: HungUpBy) -> Ending:
         # The queue in which a callback's place stood is not one that the customer waited in.
         own = [e for e in self.queue if not self.callback_of or e.channel_id == self.caller_channel]
-        return Ending(direction, answered is not None, self.cut_off, by, self.dial_status(), own, self.flow)
+        surveyed = self.placed is not None and self.placed.contact_id is not None
+        return Ending(direction, answered is not None, self.cut_off, by, self.dial_status(), own, self.flow, surveyed)
 
     def was_transferred(self) -> bool:
         return any(event.kind in TRANSFERS for event in (*self.queue, *self.cel))
@@ -317,9 +321,8 @@ class _Reading:
         return bool(left) and _seconds(left[0], hangup) > _AT_ONCE and back > 0
 
     def dial_status(self) -> str:
-        results = [str(e.data["extra"].get("extra", "")) for e in self.cel if e.kind == "CALLBACK_RESULT"]
-        if results:
-            return results[-1].rpartition("/")[2]
+        if self.placed:
+            return self.placed.status
         gone = [e for e in self.cel if e.kind == "HANGUP" and e.channel_id == self.caller_channel]
         return str(gone[-1].data["extra"].get("dialstatus", "")) if gone else ""
 

@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from ivr.calls.aftermath import aftermath
 from ivr.calls.events import Event
-from ivr.calls.project import CallFacts, callback_of, in_order, project
+from ivr.calls.placed import read_placed
+from ivr.calls.project import CallFacts, in_order, project
 from ivr.calls.recordings import RecordingUnreadable, WavFacts, find_recordings, mend, resolve, wav_facts
 from ivr.store.followup import Message, Rating, WrapUpNote
 from ivr.store.models import Call, JournalEvent, Leg, LegRole, Transcript, leg_id
@@ -173,7 +174,8 @@ def _unite(session: Session, by_call: Mapping[str, Sequence[Event]]) -> None:
 
 def _called_back(session: Session, events: Sequence[Event]) -> CallFacts | None:
     """The record of the call that these events of another one call back."""
-    origin = callback_of(events)
+    placed = read_placed(events)
+    origin = placed.callback_of if placed else None
     if origin is None or any(event.call_id == origin for event in events):
         return None
     asked = events_of(session, origin)

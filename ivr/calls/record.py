@@ -144,6 +144,7 @@ class CallRecord:
     customer_id: int | None = None
     offered: bool = False
     callback_of: str | None = None
+    contact_id: str | None = None
     hold_seconds: float = 0.0
     transfers: list[dict[str, Any]] = field(default_factory=list)
     message: MessageRecord | None = None
@@ -189,6 +190,7 @@ class CallRecord:
             "score": self.score.to_json() if self.score else None,
             "offered": self.offered,
             "callback_of": self.callback_of,
+            "contact_id": self.contact_id,
             "hold_seconds": self.hold_seconds,
             "transfers": self.transfers,
             "message": self.message.to_json() if self.message else None,

@@ -14,6 +14,8 @@ from ivr.calls.record import CallRecord, LegRecord, get_call
 from ivr.calls.story_words import MESSAGES, PROMPTS, StoryLanguage
 from ivr.calls.talk import work_number
 from ivr.store.models import spoken_text
+from ivr.surveys.events import ANSWER, CONFIRMED, DIALLED, ENDED, HEARD, NOT_ANSWERED, TAKEN_BACK
+from ivr.surveys.events import ANSWERED as SURVEY_ANSWERED
 
 Who = Literal["caller", "hotline", "agent", "system"]
 
@@ -22,7 +24,19 @@ PAUSE_SECONDS = 0.8
 
 _PIECES = ("num_", "digit_", "unit_", "work_number", "opens_at", "day_", "weekday_", "daypart_", "time_", "surname_")
 """Prompts that are parts of a spoken number, time or name: telling them one by one tells nothing."""
-_FAMILIES = ("menu", "wait", "silent", "bad_line", "message", "rating", "callback", "closed", "choice")
+_FAMILIES = (
+    "survey",
+    "holiday",
+    "menu",
+    "wait",
+    "silent",
+    "bad_line",
+    "message",
+    "rating",
+    "callback",
+    "closed",
+    "choice",
+)
 
 
 @dataclass(frozen=True)
@@ -80,7 +94,7 @@ _Line = tuple[StoryLine, str | None]
 _Told = tuple[Who, str, Mapping[str, Any]]
 """Who did what: the message, and its facts."""
 
-_LET_GO = ("callback", "message", "closed", "timed_out", "blocked", "silent")
+_LET_GO = ("callback", "message", "closed", "timed_out", "blocked", "silent", "surveyed")
 """Outcomes of calls that the hotline itself ends, with a goodbye."""
 
 _MARKS = (("key", "key_customer"), ("elder", "elder"))
@@ -90,6 +104,12 @@ _BY_AGENT: dict[str, Who] = {
     "CONSULT": "agent",
     "TRANSFER_RETURNED": "system",
     "CUT_OFF": "system",
+}
+_BY_DIALPLAN = {
+    "RECORDING": "recording",
+    "CALLBACK_PLACE": "place",
+    "CALLBACK_DIALLED": "calls_back",
+    DIALLED: "rings_for_survey",
 }
 _TOLD_BY_FLOW: dict[str, tuple[Who, str]] = {
     "menu.wrong_key": ("caller", "wrong_key"),
@@ -107,6 +127,9 @@ _TOLD_BY_FLOW: dict[str, tuple[Who, str]] = {
     "case.taken": ("agent", "case_taken"),
     "case.closed": ("agent", "case_closed"),
     "flow.failed": ("system", "flow_failed"),
+    CONFIRMED: ("caller", "survey_confirmed"),
+    ANSWER: ("caller", "survey_answer"),
+    TAKEN_BACK: ("caller", "survey_taken_back"),
 }
 
 
@@ -195,9 +218,12 @@ class _Teller:
         text = str(extra.get("extra", ""))
         if event.kind == "CHAN_START":
             return self._rings(event)
-        if event.kind in ("RECORDING", "CALLBACK_PLACE", "CALLBACK_DIALLED"):
-            message = {"RECORDING": "recording", "CALLBACK_PLACE": "place", "CALLBACK_DIALLED": "calls_back"}
-            return "system", message[event.kind], {"called": self._record.called or ""}
+        if event.kind in _BY_DIALPLAN:
+            return "system", _BY_DIALPLAN[event.kind], {"called": self._record.called or ""}
+        if event.kind == SURVEY_ANSWERED:
+            return "caller", "answers_back", {}
+        if event.kind == NOT_ANSWERED:
+            return "system", "survey_not_answered", {"result": "/".join(text.split("/")[2:])}
         if event.kind == "CALLBACK_RESULT":
             result = text.rpartition("/")[2]
             known = f"callback_{result}" in self._messages
@@ -215,7 +241,7 @@ class _Teller:
 
     def _rings(self, event: Event) -> _Told | None:
         if event.channel_id == self._record.id:
-            if self._record.callback_of:
+            if self._record.callback_of or self._record.contact_id:
                 return None
             caller = self._record.caller or self._messages["withheld"]
             return "caller", "calls", {"caller": caller, "called": self._record.called or ""}
@@ -266,6 +292,9 @@ class _Teller:
             disposition = str(data.get("disposition") or "")
             text = self._labels.get(disposition, disposition)
             return "agent", "noted", {"agent": data.get("agent", ""), "disposition": text, "text": data.get("text", "")}
+        if event.kind in (HEARD, ENDED):
+            told = f"survey_heard_{data.get('who')}" if event.kind == HEARD else f"survey_{data.get('result')}"
+            return ("system", told, _Facts(data)) if told in self._messages else None
         if event.kind in _TOLD_BY_FLOW:
             who, message = _TOLD_BY_FLOW[event.kind]
             return who, message, _Facts(data)

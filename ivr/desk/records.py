@@ -83,7 +83,7 @@ def transfer_of(session: Session, call_id: str, agent: str, desk: str) -> Transf
 
 def file_of(session: Session, call: Call | None, caller: str | None) -> CustomerFile:
     """The file of who calls (S23), without the present call; `caller` is the number where there is no record yet."""
-    number = (call.caller if call else None) or caller
+    number = (_customers_number(call) if call else None) or caller
     customer = _customer(session, call.customer_id if call else None, number)
     theirs = _theirs(customer, number, session)
     if theirs is None:
@@ -105,6 +105,10 @@ def file_of(session: Session, call: Call | None, caller: str | None) -> Customer
         notes=_notes(session, [each.id for each in calls]),
         last_words=_last_words(session, next((each.id for each in calls if each.answered_at), None)),
     )
+
+
+def _customers_number(call: Call) -> str | None:
+    return call.called if call.direction == "outbound" else call.caller
 
 
 def _customer(session: Session, customer_id: int | None, number: str | None) -> Customer | None:

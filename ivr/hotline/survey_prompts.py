@@ -34,6 +34,10 @@ OTHERWISE = (
     "survey_no_key",
     "survey_go_on",
     "survey_no_human_bye",
+    "survey_number_back",
+    "survey_number_confirm",
+    "survey_closed",
+    "survey_sorry_bye",
 )
 """Said only when a call takes another turn."""
 TAKES = tuple(f"survey_takes_{minutes}" for minutes in (1, 2, 3))

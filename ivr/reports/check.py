@@ -31,6 +31,8 @@ class Seen:
 
     id: str
     first: str = ""
+    outside: str = ""
+    """The channel of whoever we rang, of a call that we placed."""
     exten: str = ""
     began: float = 0.0
     ended: float | None = None
@@ -47,8 +49,20 @@ class Seen:
         return self.first.startswith("PJSIP/trunk-")
 
     @property
+    def survey(self) -> bool:
+        return any(mark.startswith("SURVEY_") for mark in self.marks)
+
+    @property
+    def theirs(self) -> str:
+        """The channel of whoever is not ours."""
+        return self.outside if self.survey else self.id
+
+    @property
     def counts(self) -> bool:
-        """Whether it is a caller's call: from outside, or an agent's phone standing in for one in a queue."""
+        """Whether it is a caller's call: from outside, an agent's phone standing in for one in a queue, or a customer
+        who was surveyed and asked for a person."""
+        if self.survey:
+            return "ENTERQUEUE" in self.queue
         if self.first.startswith("Local/") or any(mark.startswith("CALLBACK_") for mark in self.marks):
             return False
         return self.from_outside or "ENTERQUEUE" in self.queue
@@ -58,10 +72,20 @@ class Seen:
         """Whether the caller shared a bridge with somebody for longer than a moment."""
         shared = 0.0
         for stays in self.inside.values():
-            own = [(start, end) for channel, start, end in stays if channel == self.id]
-            others = _united((start, end) for channel, start, end in stays if channel != self.id)
+            own = [(start, end) for channel, start, end in stays if channel == self.theirs]
+            others = _united((start, end) for channel, start, end in stays if channel != self.theirs)
             shared = max(shared, sum(max(0.0, min(a[1], b[1]) - max(a[0], b[0])) for a in own for b in others))
         return shared > _TALK_SECONDS
+
+    @property
+    def surveyed(self) -> bool:
+        """Whether a survey's customer was spoken to, and neither promised anything nor cut off by Asterisk."""
+        kinds = {kind for kind, _ in self.flow}
+        told = {facts.get("who") for kind, facts in self.flow if kind == "survey.heard"}
+        told |= {facts.get("result") for kind, facts in self.flow if kind == "survey.ended"}
+        nobody = {"machine", "phone_menu", "no_human"} & told
+        elsewhere = kinds & {"message.left", "callback.requested"} or self.ended_by == "asterisk"
+        return "survey.heard" in kinds and not nobody and not elsewhere
 
     def outcome(self) -> str:
         """What should stand in the database."""
@@ -172,14 +196,16 @@ def compare(seen: dict[str, Seen], rows: dict[str, Call]) -> Checked:
 
 
 def _beside(call: Seen, row: Call | None) -> Iterator[Difference]:
-    """What is no caller's call: callbacks have a row once they are dialled, and none of these is counted."""
-    dialled = "CALLBACK_DIALLED" in call.marks
+    """What is no caller's call: those we place have a row once they are dialled, and none of these is counted."""
+    dialled = bool(call.marks & {"CALLBACK_DIALLED", "SURVEY_DIALLED"})
     if row is not None and row.offered:
         yield Difference(call.id, "counted, but no caller's call", "-", str(row.outcome))
     elif row is None and dialled and call.ended is not None:
-        yield Difference(call.id, "callback lost", "dialled", "-")
+        yield Difference(call.id, "a call of ours lost", "dialled", "-")
     elif row is not None and not dialled and call.first.startswith("Local/"):
-        yield Difference(call.id, "a place in line that is listed as a call", "-", str(row.outcome))
+        yield Difference(call.id, "listed as a call, but nobody was dialled", "-", str(row.outcome))
+    elif row is not None and call.survey and call.ended is not None and call.surveyed != (row.outcome == "surveyed"):
+        yield Difference(call.id, "surveyed or not", str(call.surveyed), str(row.outcome))
 
 
 def _unlike(call: Seen, row: Call, expected: str) -> Iterator[Difference]:
@@ -224,12 +250,14 @@ def _take_cel(call: Seen, row: list[str]) -> None:
     bridge = str(extra.get("bridge_id", ""))
     if kind == "CHAN_START" and (not call.first or channel == call.id):
         call.first, call.exten, call.began = name, row[6], at
+    elif kind == "CHAN_START" and not call.outside and name.startswith("PJSIP/trunk-"):
+        call.outside = channel
     elif kind == "BRIDGE_ENTER":
         call.inside[bridge].append((channel, at, float("inf")))
     elif kind == "BRIDGE_EXIT":
         stays = call.inside[bridge]
         call.inside[bridge] = [(c, start, at if c == channel and end > at else end) for c, start, end in stays]
-    elif kind == "HANGUP" and channel == call.id:
+    elif kind == "HANGUP" and channel == call.theirs:
         call.ended_by = "caller" if extra.get("hangupsource") == name else "us"
     elif kind == "LINKEDID_END":
         call.ended = at

@@ -42,7 +42,7 @@ _FINAL: dict[AttemptResult, ContactState] = {
 }
 _REFUSED = "REFUSED"
 _CAUSES: dict[str, AttemptResult] = {"17": "busy", "21": "rejected", "18": "no_answer", "19": "no_answer"}
-_STATUSES: dict[str, AttemptResult] = {"BUSY": "busy", "NOANSWER": "no_answer", _REFUSED: "refused"}
+_STATUSES: dict[str, AttemptResult] = {"BUSY": "busy", "NOANSWER": "no_answer"}
 
 
 @dataclass(frozen=True)
@@ -147,9 +147,10 @@ def _unanswered(events: Iterable[Event], was_dialled: bool) -> AttemptResult | N
     """Why nobody answered. A refused second try of an attempt that was dialled tells nothing of it."""
     for event in _in_order(events, (NOT_ANSWERED,)):
         *_, status, cause = ["", *_extra(event).split("/")]
-        if status == _REFUSED and was_dialled:
-            continue
-        return _CAUSES.get(cause) or _STATUSES.get(status, "failed")
+        if status != _REFUSED:
+            return _CAUSES.get(cause) or _STATUSES.get(status, "failed")
+        if not was_dialled:
+            return "refused"
     return None
 
 

@@ -5,7 +5,7 @@ Every event of a survey call bears the call's id, `ivr.surveys.ids.attempt_call_
 
 # The dialplan's own (CEL user events; dialplan/survey.j2), with `<contact>/<attempt>[/<more>]` in `extra`.
 DIALLED = "SURVEY_DIALLED"
-"""The customer's phone is being rung."""
+"""`…/<number>/<customer id>`: the customer's phone is being rung."""
 ANSWERED = "SURVEY_ANSWERED"
 """It was answered, by whatever."""
 NOT_ANSWERED = "SURVEY_RESULT"

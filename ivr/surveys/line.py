@@ -18,6 +18,7 @@ class Order:
     number: str
     survey: str
     language: str
+    customer_id: int | None = None
     surname: str = ""
     customer: str = ""
     visit_kind: str = ""
@@ -39,4 +40,4 @@ class Line(Protocol):
         """How many callers wait in any queue: each takes one line away from surveys."""
 
     def hang_up(self, call_id: str) -> None:
-        """End a call (the emergency stop); nothing when it is gone already."""
+        """Stop ringing (the emergency stop). Nothing when it is over already, or answered: then they are talked to."""

@@ -180,6 +180,25 @@ class AsteriskControl:
         }
         self._ami.ask("Originate", **{name: value for name, value in headers.items() if value})
 
+    # ---- what a dialler sees, and stops ---------------------------------------------------------------------
+
+    def channels(self) -> list[Channel]:
+        """Every channel there is."""
+        return read_channels(self._ami)
+
+    def waiting_callers(self) -> int:
+        """How many callers wait in all queues together."""
+        queues = (event for event in self._ami.ask_list("QueueStatus") if event.event == "QueueParams")
+        return sum(int(event.get("Calls") or 0) for event in queues)
+
+    def drop(self, channel: Channel) -> None:
+        """Hang a channel up; nothing when it is gone already."""
+        try:
+            self._ami.ask("Hangup", Channel=channel.name, Cause=16)
+        except CommandRefused:
+            if any(other.name == channel.name for other in self.channels()):
+                raise
+
     # ---- inside ----------------------------------------------------------------------------------------
 
     @property

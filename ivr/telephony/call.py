@@ -72,6 +72,7 @@ class Call:
         self._pressed = False
         self._facts: CallerFacts | None = None
         self._recordings = tuple(channel.env.get(f"agi_arg_{number}", "") for number in (1, 2))
+        self._placed_as = channel.env.get("agi_arg_3", "")
         own = self._recordings[0] if self._recordings[0].endswith(CALLER_SIDE) else ""
         self._line = LineSound(desk.recordings / own) if desk.recordings and own else None
 
@@ -85,8 +86,13 @@ class Call:
 
     @property
     def id(self) -> str:
-        """Asterisk's uniqueid of the caller's channel, which is the linkedid of the whole call."""
-        return self._channel.env.get("agi_uniqueid", "")
+        """The linkedid of the whole call: Asterisk's uniqueid of the caller's channel; of a customer whom we ring for a
+        survey it is known before (dialplan/survey.j2)."""
+        return self._placed_as or self._channel.env.get("agi_uniqueid", "")
+
+    @property
+    def now(self) -> datetime:
+        return self._desk.now()
 
     @property
     def caller(self) -> str:
@@ -113,7 +119,9 @@ class Call:
         spoken = self._channel.env.get("agi_language", "").partition("_")[0]
         self._language = next((known for known in self.hotline.languages if known == spoken), self._language)
         if caller.endswith(CALLER_SIDE):
-            self.journal("call.started", caller=self.caller, called=self.called, language=self._language)
+            ours = self.hotline.hotline.number
+            ends = (ours, self.caller) if self._placed_as else (self.caller, self.called)
+            self.journal("call.started", caller=ends[0], called=ends[1], language=self._language)
             self.journal("recording.started", caller=caller, agent=agent)
 
     def recognise(self) -> CallerFacts:
@@ -164,7 +172,11 @@ class Call:
     def briefly(self, prompt: str) -> str:
         """The shorter wording of a prompt where one has a sound, else the prompt."""
         short = f"{prompt}_short"
-        return short if self._desk.sounds.find(short, self._language) else prompt
+        return short if self.can_say(short) else prompt
+
+    def can_say(self, prompt: str) -> bool:
+        """Whether a prompt has a sound."""
+        return self._desk.sounds.find(prompt, self._language) is not None
 
     def play(self, *prompts: str) -> None:
         """Say prompts to the end, whatever keys are pressed."""
@@ -208,20 +220,25 @@ class Call:
         """Where the caller stands in line, for the flows that a waiting caller comes to."""
         return read_line(self._channel.evaluate(LINE_FACTS))
 
-    def record_message(self, wait: Callable[[float], None] = time.sleep) -> Spoken:
-        """Take down what the caller says after the tone; a caller who hangs up meanwhile has spoken, too (S12)."""
+    def record_message(self) -> Spoken:
+        """Take down a message (S12)."""
         limits = self.hotline.messages
+        return self.record("message", limits.max_seconds, limits.min_seconds)
+
+    def record(self, what: str, most: int, least: float, wait: Callable[[float], None] = time.sleep) -> Spoken:
+        """Take down what the caller says after the tone, between `least` and `most` seconds, beside the call's own
+        recording; a caller who hangs up meanwhile has spoken, too."""
         base = self._channel.evaluate("${RECORDING}")
-        message = f"{base}-message.wav"
+        message = f"{base}-{what}.wav"
         folder = self._desk.recordings
         gone = False
         if folder is None or not base:
             return Spoken("", 0.0, "quiet", gone=False)
         try:
-            self._channel.record(str(folder / f"{base}-message"), limits.max_seconds)
+            self._channel.record(str(folder / f"{base}-{what}"), most)
         except CallerHungUp:
             gone = True
-        return judge_message(folder, message, limits.min_seconds, gone=gone, wait=wait)
+        return judge_message(folder, message, least, gone=gone, wait=wait)
 
     def seems_empty(self) -> bool:
         """Whether there has been no sign of life at all: no key, and no sound on the line (S3).
@@ -307,9 +324,9 @@ class Call:
         self.journal("call.closed", outcome=outcome)
         self._decide("hangup", "")
 
-    def bye(self, prompt: str) -> None:
-        """Say goodbye after a talk, and have the dialplan hang up."""
-        self.play(prompt)
+    def bye(self, *prompts: str) -> None:
+        """Say goodbye after a talk, and have the dialplan hang up; to a machine, nothing."""
+        self.play(*prompts)
         self._decide("hangup", "")
 
     def wait_on(self) -> None:

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ivr.calls.notice import NoticeBoard
 from ivr.errors import IvrError
-from ivr.hotline import Hotline
+from ivr.hotline import Hotline, Hours
 from ivr.instance import LOOPBACK, Instance
 from ivr.settings import ROOT, StatePaths
 from ivr.speech.matters import matters
@@ -114,6 +114,7 @@ def _values(
         "turns": TURNS,
         "key_in_sentence": Checked("\x01"),
         "callback": _callback(hotline),
+        "survey": _survey(hotline, paths),
         "music_classes": sorted({"default", *(queue.music for queue in hotline.queues.values())}),
         "announce_seconds": hotline.waiting.announce_seconds,
         "choice_after": hotline.waiting.choice_after_seconds,
@@ -145,6 +146,29 @@ def _callback(hotline: Hotline) -> dict[str, object] | None:
         "closes": "23:59" if closes == "24:00" else closes,
         "zone": hotline.hotline.timezone,
     }
+
+
+def _survey(hotline: Hotline, paths: StatePaths) -> dict[str, object] | None:
+    """The way out for surveys; None when the business names no trunk for it."""
+    settings = hotline.outbound
+    if settings.trunk is None:
+        return None
+    trunk = hotline.trunks[settings.trunk]
+    # GotoIfTime's last minute is within.
+    spans = [(_clock(start), _clock(end - 1)) for start, end in Hours.parse({"mon-sun": settings.window}).spans[0]]
+    return {
+        "trunk": settings.trunk,
+        "host": trunk.host,
+        "port": trunk.port,
+        "ring_seconds": settings.ring_seconds,
+        "spans": spans,
+        "zone": hotline.hotline.timezone,
+        "stopped": paths.outbound_stopped,
+    }
+
+
+def _clock(minute: int) -> str:
+    return f"{minute // 60:02}:{minute % 60:02}"
 
 
 def _secret_of(work_number: str, instance: Instance) -> str:

@@ -19,6 +19,7 @@ from ivr.telephony.call import Call, Desk
 from ivr.telephony.line import LINE_FACTS
 from ivr.telephony.server import SocketStream
 from ivr.telephony.sounds import Sound
+from ivr.telephony.survey_sheet import SHEET
 
 HANG_UP = "hang up"
 SECONDS = 2.0
@@ -102,6 +103,10 @@ class Caller:
                 return f"200 result=1 ({self.variables['IVR_KEY']})\n"
             case ["GET", "FULL", "VARIABLE", expression] if expression.startswith("${QUEUE_MEMBER("):
                 return f"200 result=1 ({self.present})\n"
+            case ["GET", "FULL", "VARIABLE", expression] if expression == SHEET:
+                return f"200 result=1 ({self.variables['SHEET']})\n"
+            case ["GET", "FULL", "VARIABLE", "${RECORD_STATUS}"]:
+                return f"200 result=1 ({self.variables.get('RECORD_STATUS', 'DTMF')})\n"
             case ["GOSUB", "flow-record", "s", "1", arguments]:
                 return self._speak(arguments.rpartition(",")[0])
             case ["GET", "FULL", "VARIABLE", "${RECORDING}"]:

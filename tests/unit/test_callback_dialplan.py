@@ -1,4 +1,4 @@
-"""The only way out of the house, as it is written for Asterisk: for callbacks, within the country, within the hours."""
+"""The ways out of the house as they are written for Asterisk: callbacks and surveys, in the country and the hours."""
 
 import re
 from pathlib import Path
@@ -28,20 +28,30 @@ def with_callbacks(hotline: Hotline, **settings: object) -> Hotline:
     return hotline.model_copy(update={"callbacks": hotline.callbacks.model_copy(update=settings)})
 
 
-def test_one_dial_alone_leads_outside_and_no_phone_reaches_it(
+def with_outbound(hotline: Hotline, **settings: object) -> Hotline:
+    return hotline.model_copy(update={"outbound": hotline.outbound.model_copy(update=settings)})
+
+
+def test_two_dials_alone_lead_outside_and_no_phone_reaches_them(
     hotline: Hotline, paths: StatePaths, tmp_path: Path
 ) -> None:
     text = dialplan(hotline, paths, tmp_path)
-    assert len(re.findall(r"PJSIP/trunk-", text)) == 1
-    [dial] = [line for line in text.splitlines() if "PJSIP/trunk-" in line]
-    assert "Dial(PJSIP/trunk-sample/sip:${CALLBACK_NUMBER}@127.0.0.1:5060,30," in dial
-    assert not re.search(r"Goto\w*\([^)]*callback-customer", text), "only the dialler's own channel goes there"
+    dials = re.findall(r"Dial\((PJSIP/trunk-[^,]*,\d+)", text)
+    assert dials == [
+        "PJSIP/trunk-sample/sip:${CALLBACK_NUMBER}@127.0.0.1:5060,30",
+        "PJSIP/trunk-sample/sip:${SURVEY_NUMBER}@127.0.0.1:5060,30",
+    ]
+    assert len(re.findall(r"PJSIP/trunk-", text)) == len(dials)
+    assert not re.search(r"Goto\w*\([^)]*(callback-customer|survey-dial)", text), "only the diallers' channels go there"
 
 
-def test_the_dialplan_checks_the_same_numbers_as_the_dialler(
-    hotline: Hotline, paths: StatePaths, tmp_path: Path
+@pytest.mark.parametrize("variable", ["CALLBACK_NUMBER", "SURVEY_NUMBER"])
+def test_the_dialplan_checks_the_same_numbers_as_the_diallers(
+    hotline: Hotline, paths: StatePaths, tmp_path: Path, variable: str
 ) -> None:
-    assert f'REGEX("{DIALABLE}" ${{CALLBACK_NUMBER}})' in dialplan(hotline, paths, tmp_path)
+    text = dialplan(hotline, paths, tmp_path)
+    assert f'REGEX("{DIALABLE}" ${{{variable}}})' in text
+    assert f'"${{{variable}}}" = "{hotline.hotline.number}"' in text, "nor do we call ourselves"
 
 
 @pytest.mark.parametrize(("window", "written"), [("08:00-21:00", "08:00-21:00"), ("00:00-24:00", "00:00-23:59")])
@@ -55,5 +65,24 @@ def test_the_dialplan_checks_the_hours_in_the_businesss_own_clock(
 def test_a_business_without_a_trunk_for_callbacks_has_no_way_out(
     hotline: Hotline, paths: StatePaths, tmp_path: Path
 ) -> None:
-    text = dialplan(with_callbacks(hotline, trunk=None), paths, tmp_path)
-    assert "trunk-" not in text and "[callback-place]" not in text
+    text = dialplan(with_callbacks(with_outbound(hotline, trunk=None), trunk=None), paths, tmp_path)
+    assert "trunk-" not in text and "[callback-place]" not in text and "[survey-dial]" not in text
+
+
+@pytest.mark.standards("S26")
+def test_the_dialplan_rings_for_surveys_until_the_minute_before_the_window_closes(
+    hotline: Hotline, paths: StatePaths, tmp_path: Path
+) -> None:
+    """GotoIfTime's last minute is within."""
+    text = dialplan(with_outbound(hotline, window="09:00-12:00, 14:00-20:00"), paths, tmp_path)
+    times = re.findall(r"GotoIfTime\((.*),\*,\*,\*,(.*)\?dial\)", text[text.index("[survey-dial]") :])
+    assert times == [("09:00-11:59", "Asia/Shanghai"), ("14:00-19:59", "Asia/Shanghai")]
+
+
+def test_the_emergency_stop_is_looked_at_before_anybody_is_dialled(
+    hotline: Hotline, paths: StatePaths, tmp_path: Path
+) -> None:
+    text = dialplan(hotline, paths, tmp_path)
+    gate, _, _ = text[text.index("[survey-dial]") :].partition("Dial(")
+    assert f"${{STAT(e,{paths.outbound_stopped})}} = 1]?refused" in gate
+    assert "survey-dialled/${SURVEY_CONTACT}" in gate, "an attempt is written down before it is dialled"

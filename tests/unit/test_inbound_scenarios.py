@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from ivr.calls.aftermath import aftermath
 from ivr.calls.outcome import OFFERED
-from ivr.calls.project import CallFacts, callback_of, in_order, project
+from ivr.calls.placed import Placed, read_placed
+from ivr.calls.project import CallFacts, in_order, project
 from tests.unit.test_projection_scenarios import (
     CALL,
     CALLER_GOES,
@@ -416,7 +417,7 @@ def first_call() -> CallFacts:
 
 def test_a_callback_is_one_call_of_its_own_and_counts_with_the_call_it_calls_back() -> None:
     table = CALLED_BACK
-    assert callback_of(events(table)) == "ivr-first-1.0"
+    assert read_placed(events(table)) == Placed(callback_of="ivr-first-1.0", dialled=True, status="ANSWER")
     record = told(table, called_back=first_call())
     assert (record.direction, record.callback_of, record.offered) == ("outbound", "ivr-first-1.0", False)
     assert (record.caller, record.called, record.customer_id) == ("1001", "13812345678", 3)

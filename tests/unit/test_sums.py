@@ -182,7 +182,7 @@ def test_a_place_in_line_that_is_listed_and_a_callback_that_is_not_are_found(pat
     with store.write() as session:
         [back] = session.query(Call).where(Call.callback_of.is_not(None))
         session.delete(back)
-    assert differences(store, paths) == [(back.id, "callback lost")]
+    assert differences(store, paths) == [(back.id, "a call of ours lost")]
 
 
 # ---- at the terminal -----------------------------------------------------------------------------------------

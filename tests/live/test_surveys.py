@@ -1,0 +1,368 @@
+"""Callbacks after a visit on the real system (S26): what customers hear, press and notice, and what is known of it."""
+
+import os
+import signal
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from sqlalchemy import select
+
+from ivr.demo.rtp import RtpLine, RtpLines
+from ivr.demo.sipp import SippRun, free_udp_port
+from ivr.demo.watch import JournalWatch
+from ivr.store.customers import Customer, Visit
+from ivr.store.session import open_store
+from ivr.store.surveys import Answer, Contact, ContactAttempt, DoNotCall
+from ivr.surveys.ids import attempt_call_id, contact_id
+from ivr.surveys.line import Order
+from ivr.telephony.asterisk_control import AsteriskControl
+from ivr.telephony.survey_line import AsteriskLine
+from tests.live.conftest import Running, free_everybody, hotline_up, listen, sample_business, until
+from tests.live.ears import Ears
+from tests.phones import SCENARIOS
+
+SURVEY, SURNAME = "after_service", "surname_wang2_male"
+NUMBERS = [f"138000000{number:02}" for number in range(100)]
+
+
+class Customers:
+    """The customers' phones behind the carrier, their sound, and contacts about their visits."""
+
+    def __init__(self, live: Running, run: SippRun, lines: dict[str, RtpLine]) -> None:
+        self.live, self.run, self.lines = live, run, lines
+        self.asterisk = AsteriskLine(live.settings, AsteriskControl(live.settings))
+
+    def visited(self, number: str) -> str:
+        """A customer with this number has had a visit; the id of their contact."""
+        visit = f"visit-{number}"
+        contact = contact_id(SURVEY, visit)
+        now = datetime.now(UTC)
+        store = open_store(self.live.settings.store_url)
+        with store.write() as session:
+            customer = Customer(name="王小明", surname="王", title="先生", updated_at=now)
+            session.add(customer)
+            session.flush()
+            row = Visit(external_id=visit, customer_id=customer.id, kind="保养", at=now)
+            session.add(row)
+            session.flush()
+            own = {"survey": SURVEY, "visit_id": row.id, "number": number, "language": "zh-CN"}
+            session.add(Contact(id=contact, **own, due_at=now, next_at=now, expires_at=now + timedelta(days=7)))
+        store.close()
+        return contact
+
+    def ring(self, contact: str, attempt: int = 1, **order: object) -> str:
+        """Have the contact rung, as the dialler would; the call's id."""
+        number = self.contact(contact).number
+        known = {"customer": "王先生", "surname": SURNAME, "visit_kind": "保养", **order}
+        self.asterisk.ring(Order(contact, attempt, number, SURVEY, "zh-CN", **known))  # type: ignore[arg-type]
+        return attempt_call_id(contact, attempt)
+
+    def contact(self, contact: str) -> Contact:
+        store = open_store(self.live.settings.store_url)
+        with store.read() as session:
+            found = session.get_one(Contact, contact)
+        store.close()
+        return found
+
+    def attempts(self, contact: str) -> list[str | None]:
+        store = open_store(self.live.settings.store_url)
+        with store.read() as session:
+            chosen = select(ContactAttempt).where(ContactAttempt.contact_id == contact)
+            found = [row.result for row in session.scalars(chosen.order_by(ContactAttempt.attempt))]
+        store.close()
+        return found
+
+    def answers(self, contact: str) -> dict[str, str]:
+        store = open_store(self.live.settings.store_url)
+        with store.read() as session:
+            found = {
+                row.question: row.value for row in session.scalars(select(Answer).where(Answer.contact_id == contact))
+            }
+        store.close()
+        return found
+
+    def wait_for(self, contact: str, *results: str) -> Contact:
+        """The contact, once its attempts have ended so."""
+        until(
+            lambda: self.attempts(contact) == list(results),
+            lambda: f"attempts end {results}: {self.attempts(contact)} {self.run.happened()} {self.run.errors()}",
+        )
+        return self.contact(contact)
+
+    def noticed(self, what: str, number: str) -> int:
+        """How often this customer noticed something: rings, answered, is-released, gave-up, hung-up."""
+        words = [line.split(" ") for line in self.run.happened()]
+        return sum(one[:2] == [what, number] for one in words)
+
+    def wait_noticed(self, what: str, number: str) -> None:
+        until(lambda: self.noticed(what, number) > 0, lambda: f"{number} {what}: {self.run.happened()}")
+
+    def say_hello(self, number: str) -> RtpLine:
+        """Pick up, and say 喂."""
+        self.wait_noticed("answered", number)
+        listen(0.3)
+        self.lines[number].hum(0.4)
+        return self.lines[number]
+
+
+def noon_somewhere() -> str:
+    """A time zone in which it is about noon: surveys ring by day alone."""
+    hours = 12 - datetime.now(UTC).hour
+    return f"Etc/GMT{'-' if hours > 0 else '+'}{abs(hours)}" if hours else "Etc/GMT"
+
+
+@pytest.fixture(scope="module")
+def port() -> int:
+    """Where the carrier takes calls."""
+    return free_udp_port("127.0.0.1")
+
+
+@pytest.fixture(scope="module")
+def live(port: int) -> Iterator[Running]:
+    business = sample_business()
+    business["hotline"]["timezone"] = noon_somewhere()
+    business["trunks"]["sample"]["port"] = port
+    business["outbound"] |= {"ring_seconds": 10}
+    with hotline_up(business) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def customers(live: Running, port: int) -> Iterator[Customers]:
+    scenario = SCENARIOS / "customers.xml"
+    with RtpLines(len(NUMBERS)) as sound:
+        lines = dict(zip(NUMBERS, sound.lines, strict=True))
+        rows = [[number, line.port] for number, line in lines.items()]
+        more = ["-infindex", "calls.csv", "0"]
+        with SippRun(
+            scenario, live.server, "customers", rows, calls=1000, listen=port, limit_seconds=3000, more=more
+        ) as run:
+            yield Customers(live, run, lines)
+
+
+@pytest.fixture
+def watch(live: Running) -> JournalWatch:
+    return live.watch()
+
+
+def answer(watch: JournalWatch, line: RtpLine, call_id: str, **answers: str) -> None:
+    """Press these keys, each when its question is asked."""
+    for question, key in answers.items():
+        watch.wait(
+            f"{question} is asked",
+            lambda event, question=question: (  # type: ignore[misc]
+                event.call_id == call_id and event.kind == "survey.asking" and event.data["question"] == question
+            ),
+        )
+        line.press(key)
+
+
+def agree(watch: JournalWatch, line: RtpLine, call_id: str) -> None:
+    """It is me; now is convenient."""
+    watch.wait_in(call_id, "survey.heard")
+    line.press("1")
+    watch.wait_in(call_id, "survey.confirmed")
+    line.press("1")
+
+
+@pytest.mark.standards("S2", "S26")
+def test_s26_a_customer_answers_all_and_it_is_one_call_with_its_sound(
+    live: Running, customers: Customers, watch: JournalWatch
+) -> None:
+    number = NUMBERS[5]
+    contact = customers.visited(number)
+    call_id = customers.ring(contact, customer_id=1)
+    line = customers.say_hello(number)
+    agree(watch, line, call_id)
+    answer(watch, line, call_id, overall="5", solved="1", recommend="4")
+    customers.wait_noticed("is-released", number)
+
+    done = customers.wait_for(contact, "completed")
+    assert (done.state, done.attempts, done.asking) == ("completed", 1, None)
+    assert done.reached_at is not None and done.ended_at is not None
+    assert customers.answers(contact) == {"overall": "5", "solved": "1", "recommend": "4"}
+    heard = watch.wait_in(call_id, "survey.heard")
+    assert (heard.data["who"], heard.data["amd"]) == ("human", "HUMAN")
+
+    record = live.record(call_id, lambda record: len(record.legs) == 2)
+    assert (record.direction, record.outcome, record.contact_id) == ("outbound", "surveyed", contact)
+    assert (record.caller, record.called, record.customer_id, record.offered) == (live.number, number, 1, False)
+    heard_words = Ears.of_call(call_id, live.settings.paths)
+    [hello], [name], [bye] = (heard_words.times(prompt) for prompt in ("survey_greeting", SURNAME, "survey_thanks_bye"))
+    assert hello < name < bye
+
+
+@pytest.mark.standards("S10", "S26")
+@pytest.mark.parametrize(("digit", "result"), [("1", "busy"), ("2", "no_answer"), ("4", "rejected")])
+def test_s26_whoever_does_not_answer_is_known_and_never_rung_twice_for_one_attempt(
+    live: Running, customers: Customers, watch: JournalWatch, digit: str, result: str
+) -> None:
+    number = NUMBERS[10 + int(digit)]
+    contact = customers.visited(number)
+    call_id = customers.ring(contact)
+    assert customers.wait_for(contact, result).state == "planned"
+    customers.ring(contact)
+    until(
+        lambda: sum(e.kind == "SURVEY_RESULT" and e.call_id == call_id for e in watch.events()) == 2,
+        "the second try of the attempt is refused",
+    )
+    assert customers.noticed("rings", number) == 1
+    customers.wait_for(contact, result)
+    assert live.record(call_id).outcome == ("timed_out" if result == "no_answer" else "failed")
+
+
+@pytest.mark.standards("S10", "S26")
+def test_s10_a_customer_who_is_cut_off_is_rung_again_and_goes_on(
+    live: Running, customers: Customers, watch: JournalWatch
+) -> None:
+    number = NUMBERS[25]
+    contact = customers.visited(number)
+    call_id = customers.ring(contact)
+    line = customers.say_hello(number)
+    agree(watch, line, call_id)
+    answer(watch, line, call_id, overall="4")
+    watch.wait_in(call_id, "survey.asking", count=2)
+    customers.run.hang_up(number)
+    broken = customers.wait_for(contact, "broken_off")
+    assert (broken.state, broken.asking, customers.answers(contact)) == ("planned", "solved", {"overall": "4"})
+
+    again = customers.ring(contact, 2, asking="solved", answers=(("overall", "4"),))
+    until(lambda: customers.noticed("answered", number) == 2, "the second call is answered")
+    listen(0.3)
+    line.hum(0.4)
+    watch.wait_in(again, "survey.heard")
+    line.press("1")
+    answer(watch, line, again, solved="1", recommend="5")
+    customers.wait_for(contact, "broken_off", "completed")
+    assert customers.answers(contact) == {"overall": "4", "solved": "1", "recommend": "5"}
+    asked = [e.data["question"] for e in watch.events() if e.kind == "survey.asking" and e.call_id == again]
+    assert asked == ["solved", "recommend"]
+    assert Ears.of_call(again, live.settings.paths).times("survey_go_on")
+
+
+def test_s26_9_is_never_again(live: Running, customers: Customers, watch: JournalWatch) -> None:
+    number = NUMBERS[35]
+    contact = customers.visited(number)
+    call_id = customers.ring(contact)
+    line = customers.say_hello(number)
+    watch.wait_in(call_id, "survey.heard")
+    line.press("19")
+    assert customers.wait_for(contact, "do_not_call").state == "do_not_call"
+    store = open_store(live.settings.store_url)
+    with store.read() as session:
+        assert session.get_one(DoNotCall, number).call_id == call_id
+    store.close()
+
+
+@pytest.mark.standards("S8", "S26")
+def test_s26_0_leads_to_an_agent_who_hears_who_it_is_and_why_and_may_hold_and_be_rated(
+    live: Running, customers: Customers, watch: JournalWatch, tmp_path: Path
+) -> None:
+    free_everybody(live)
+    number = NUMBERS[45]
+    contact = customers.visited(number)
+    with live.agent_phone("1001") as agent:
+        call_id = customers.ring(contact, customer_id=1)
+        line = customers.say_hello(number)
+        agree(watch, line, call_id)
+        answer(watch, line, call_id, overall="2")
+        watch.wait_in(call_id, "survey.asking", count=2)
+        line.press("0")
+        agent.wait_for("CALL_INCOMING", seconds=60)
+        agent.answer()
+        watch.wait_in(call_id, "BRIDGE_ENTER", count=2, seconds=60)
+        line.hum(1.0)
+        listen(2.0)
+        agent.hang_up()
+        watch.wait_in(call_id, "prompt.played", seconds=60)
+        customers.wait_noticed("is-released", number)
+        whisper = Ears(agent, live.settings.paths, tmp_path)
+        assert whisper.times(SURNAME) and whisper.times("matter_survey_after_service")
+    assert customers.wait_for(contact, "person").state == "person"
+    record = live.record(call_id)
+    assert (record.outcome, record.agent, record.queue, record.offered) == ("answered", "1001", "service", True)
+    assert (record.called, record.direction) == (number, "outbound")
+    assert live.ivr("calls", "check")["agrees"]
+
+
+@pytest.mark.standards("S26")
+def test_s26_a_voicemail_gets_no_message(live: Running, customers: Customers, watch: JournalWatch) -> None:
+    number = NUMBERS[55]
+    contact = customers.visited(number)
+    call_id = customers.ring(contact)
+    customers.wait_noticed("answered", number)
+    customers.lines[number].hum(7.0)
+    assert customers.wait_for(contact, "machine").state == "planned"
+    assert watch.wait_in(call_id, "survey.heard").data["who"] == "machine"
+    record = live.record(call_id, lambda record: len(record.legs) == 2)
+    assert record.outcome == "timed_out"
+    [said] = live.settings.paths.recordings.rglob(f"{call_id}-agent.wav")
+    samples, _ = soundfile.read(said)
+    assert np.max(np.abs(samples), initial=0.0) < 0.01, "nothing was said to it"
+
+
+@pytest.mark.standards("S26")
+def test_s26_a_phone_menu_that_talks_on_is_let_go(live: Running, customers: Customers, watch: JournalWatch) -> None:
+    number = NUMBERS[65]
+    contact = customers.visited(number)
+    call_id = customers.ring(contact)
+    customers.wait_noticed("answered", number)
+    customers.lines[number].hum(60.0)
+    customers.wait_for(contact, "phone_menu")
+    assert watch.wait_in(call_id, "survey.heard").data["who"] == "phone_menu"
+    assert customers.noticed("is-released", number) == 1
+    customers.lines[number].hum(0.0)
+
+
+@pytest.mark.standards("S10", "S20")
+def test_s20_with_every_flow_dead_a_customer_hears_a_kind_word_and_is_rung_again(
+    live: Running, customers: Customers, watch: JournalWatch
+) -> None:
+    number = NUMBERS[75]
+    contact = customers.visited(number)
+    flows = live.pid("agi")
+    assert flows is not None
+    os.kill(flows, signal.SIGSTOP)
+    try:
+        call_id = customers.ring(contact)
+        customers.say_hello(number)
+        customers.wait_noticed("is-released", number)
+    finally:
+        os.kill(flows, signal.SIGCONT)
+    assert customers.wait_for(contact, "broken_off").state == "planned"
+    words = Ears.of_call(call_id, live.settings.paths)
+    assert words.times("survey_greeting") and words.times("survey_sorry_bye")
+
+
+@pytest.mark.standards("S26")
+def test_s26_the_emergency_stop_rings_nobody_further_and_whoever_has_answered_is_talked_to(
+    live: Running, customers: Customers, watch: JournalWatch
+) -> None:
+    talking, ringing, following = NUMBERS[85], NUMBERS[82], NUMBERS[86]
+    talks, rings, follows = map(customers.visited, (talking, ringing, following))
+    talk, ring = customers.ring(talks), customers.ring(rings)
+    line = customers.say_hello(talking)
+    watch.wait_in(talk, "survey.heard")
+    customers.wait_noticed("rings", ringing)
+    assert {talk, ring} <= customers.asterisk.up()
+
+    live.settings.paths.outbound_stopped.touch()
+    try:
+        for call_id in (talk, ring):
+            customers.asterisk.hang_up(call_id)
+        customers.ring(follows)
+        assert customers.wait_for(follows, "refused").state == "planned"
+        customers.wait_for(rings, "failed")
+        line.press("2")
+        assert customers.wait_for(talks, "wrong_person").state == "wrong_person"
+    finally:
+        live.settings.paths.outbound_stopped.unlink()
+    assert customers.noticed("gave-up", ringing) == 1
+    assert customers.noticed("rings", following) == 0
+    until(lambda: not {talk, ring} & customers.asterisk.up(), "all calls are over")
+    customers.asterisk.hang_up(ring)  # gone already: nothing
+    assert customers.asterisk.waiting_callers() == 0
