@@ -1,6 +1,5 @@
 """What taking a visit would do, from what is known of it and of its customer. Pure."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -25,7 +24,7 @@ class Judgement:
 
     status: Status
     customer: Entry
-    facts: Mapping[str, object] = field(default_factory=dict)
+    facts: dict[str, object] = field(default_factory=dict)
     refuses: bool = False
     problem: FieldError | None = None
 

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from sqlalchemy import delete, exists, or_, select
+from sqlalchemy import delete, exists, insert, or_, select
 from sqlalchemy.orm import Session
 
 from ivr.calls.journal import Journal
@@ -19,6 +19,7 @@ from ivr.visits.intake import Sorted, VisitEntry
 from ivr.visits.judge import Judgement, Status, judge
 
 PER_TRANSACTION = 500
+_BLANK: dict[str, object] = {"by": "", "language": None, "notes": ""}
 Line = tuple[int, VisitEntry]
 
 
@@ -155,20 +156,23 @@ class _Batch:
     def write(self, store: Store) -> list[int]:
         """Write what was judged; the ids of the visits whose consent was taken back."""
         self._write_customers(store)
+        made: list[dict[str, object]] = []
         refused: list[int] = []
         moved: list[int] = []
         for entry, found, owner in self._judged:
+            facts = found.facts | {"customer_id": owner.entry.id}
             visit = self._visits.get(entry.external_id)
             if visit is None:
-                visit = Visit(external_id=entry.external_id)
-                self._session.add(visit)
-            elif found.refuses:
+                made.append(_BLANK | facts | {"external_id": entry.external_id})
+                continue
+            if found.refuses:
                 refused.append(visit.id)
             elif found.status == "changed" and visit.id not in self._begun:
                 moved.append(visit.id)
-            visit.customer_id = owner.entry.id or 0
-            for name, value in found.facts.items():
+            for name, value in facts.items():
                 setattr(visit, name, value)
+        if made:
+            self._session.execute(insert(Visit), made)
         self._session.flush()
         _plan_anew(self._session, moved)
         return refused
