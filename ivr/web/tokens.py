@@ -92,9 +92,7 @@ class RequireToken:
             wait = web.token_throttle.attempt(request.client.host if request.client else "")
             if wait > 0:
                 raise ApiRefused(429, "Too many wrong tokens.", "come again later", math.ceil(wait))
-            raise ApiRefused(
-                401, "There is no such token.", "send Authorization: Bearer and a token of `ivr tokens add`"
-            )
+            raise ApiRefused(401, "No good token was sent.", "send Authorization: Bearer TOKEN, from `ivr tokens add`")
         if row.may != self.purpose:
             raise ApiRefused(403, "The token is not for this.", f"make one: `ivr tokens add NAME --may {self.purpose}`")
         return Program(row.name)
