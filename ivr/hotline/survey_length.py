@@ -11,6 +11,7 @@ from ivr.hotline.survey_prompts import (
     CONVENIENT,
     EVERY_SURVEYS,
     HOLIDAYS,
+    NUMBER_READ_BACK,
     OPENING,
     PURPOSE,
     REPEAT_HINT,
@@ -26,6 +27,8 @@ MAX_QUESTION_SECONDS = 12
 """A call, its questions, and the words of one of them (S26: few short questions)."""
 ANSWER_SECONDS = 4.0
 """What an answer by key takes."""
+NUMBER_SECONDS = 2.0
+"""What a typed number takes to be read back."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ def measure(name: str, survey: Survey, seconds: Length, language: Language) -> M
     def weigh(question: Question) -> float:
         if question.kind == "comment":
             return heard(asked[question.id], COMMENT_THANKS) + question.seconds
+        if question.kind == "number":
+            return heard(asked[question.id], *NUMBER_READ_BACK) + NUMBER_SECONDS + 2 * ANSWER_SECONDS
         return heard(asked[question.id]) + ANSWER_SECONDS
 
     way = longest_way(survey, weigh)

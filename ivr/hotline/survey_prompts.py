@@ -13,6 +13,8 @@ OPENING = (GREETING, IS_CUSTOMER, "recording_notice")
 """Before the purpose, on every day."""
 REPEAT_HINT = "survey_repeat_hint"
 COMMENT_THANKS = "survey_comment_thanks"
+NUMBER_READ_BACK = ("survey_number_back", "survey_number_confirm")
+"""Before and after a number that was typed."""
 SORRY_LOW = "survey_sorry_low"
 CLOSING = "survey_thanks_bye"
 OTHERWISE = (
@@ -34,14 +36,13 @@ OTHERWISE = (
     "survey_no_key",
     "survey_go_on",
     "survey_no_human_bye",
-    "survey_number_back",
-    "survey_number_confirm",
     "survey_closed",
     "survey_sorry_bye",
 )
 """Said only when a call takes another turn."""
 TAKES = tuple(f"survey_takes_{minutes}" for minutes in (1, 2, 3))
-EVERY_SURVEYS = (*OPENING, *TAKES, CONVENIENT, REPEAT_HINT, COMMENT_THANKS, SORRY_LOW, CLOSING, *OTHERWISE, *HOLIDAYS)
+_ASKING = (REPEAT_HINT, *NUMBER_READ_BACK, COMMENT_THANKS, SORRY_LOW)
+EVERY_SURVEYS = (*OPENING, *TAKES, CONVENIENT, *_ASKING, CLOSING, *OTHERWISE, *HOLIDAYS)
 """All that is said in the words of prompts/*.yaml, whatever the survey."""
 
 

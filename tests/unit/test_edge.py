@@ -62,7 +62,7 @@ def write_texts(folder: Path, greeting: str) -> None:
 def hotline() -> Hotline:
     whole = load_hotline(ROOT / "hotline.yaml")
     number = whole.hotline.model_copy(update={"languages": ["zh-CN"]})
-    # Each queue would add a prompt with its name.
+    # Each queue would add a prompt with its name, each survey its questions.
     return whole.model_copy(update={"hotline": number, "queues": {}, "surveys": {}})
 
 
