@@ -82,7 +82,12 @@ def calendar_page(request: Request, user: Quality) -> Response:
 def stop(request: Request, user: Supervisor, back: str = Form("/campaigns")) -> Response:
     """The emergency stop: nobody is rung from now on, whatever for."""
     web = web_of(request)
-    campaigns.stop_outbound(web.settings.paths, journal_of(web), by=user.login)
+    try:
+        campaigns.stop_outbound(web.settings.paths, journal_of(web), by=user.login)
+    except OSError as error:
+        if read_stop(web.settings.paths) is None:
+            raise
+        log.error("the stop is in force, and the journal does not tell of it: %s", error.strerror)
     web.trace(user.login, "outbound.stop")
     return _back(back, "stopped")
 

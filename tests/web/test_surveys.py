@@ -1,6 +1,7 @@
 """Campaigns, contacts, results, the do-not-call list and the calendar on the pages: who sees and steers what."""
 
 import csv
+import errno
 import io
 import json
 import re
@@ -181,6 +182,19 @@ def test_emergency_stop_is_one_click_on_every_outbound_page_and_its_end_two(
         "outbound.goes_on",
     ]
     assert traced(store, "outbound.stop") == traced(store, "outbound.resume") == {"boss"}
+
+
+def test_stop_holds_where_the_journal_cannot_be_written(
+    sign_in: SignIn, web_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_args: object, **_facts: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Journal, "write", refuse)
+    answer = post(sign_in("boss"), "/campaigns/stop", {})
+    monkeypatch.undo()
+    assert answer.headers["location"] == "/campaigns?said=stopped"
+    assert read_stop(web_settings.paths) is not None
 
 
 @pytest.mark.parametrize("back", ["//evil.example", "https://evil.example/x", "/\\evil.example"])
