@@ -1,4 +1,4 @@
-"""How often one number may ring because of us, whatever for: by all surveys and queue callbacks together.
+"""How often one number may ring because of us, whatever for: by surveys, queue callbacks and return calls together.
 
 Callers who asked to be called back, and those whom we cut off (S10), are called whatever the caps and the do-not-call
 list say, for they wait for us; MAX_DIALS of their own rule holds. Their dials count all the same, so that no survey
@@ -14,6 +14,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from ivr.callbacks.attempts import AGENT_GONE, LOST, REFUSED
+from ivr.cases.return_calls import calls_to
 from ivr.hotline import Outbound
 from ivr.store.followup import Callback, CallbackAttempt
 from ivr.store.surveys import ContactAttempt, DoNotCall
@@ -53,7 +54,7 @@ class Caps:
 
 @dataclass(frozen=True)
 class Dial:
-    """Once that a number rang, at the latest then; `contact_id` None: for a queue callback."""
+    """Once that a number rang, at the latest then; `contact_id` None: for no survey."""
 
     at: datetime
     contact_id: str | None
@@ -84,23 +85,31 @@ def dials_to(session: Session, numbers: Collection[str], now: datetime) -> dict[
     for number, ended_at in session.execute(callbacks):
         if ended_at is not None:
             found[number].append(Dial(ended_at, None))
+    for call in calls_to(session, numbers, since - _CLAIMED_BEFORE):
+        at = call.dialled_at or call.at
+        if at > since and call.may_have_rung(now):
+            found[call.number].append(Dial(at, None))
     return found
 
 
-def being_rung(session: Session, numbers: Collection[str]) -> set[str]:
-    """Those of these numbers that ring, or may ring at any moment, or are talked to: an attempt is not over."""
+def being_rung(session: Session, numbers: Collection[str], now: datetime, but: str = "") -> set[str]:
+    """Those of these numbers that ring, or may ring at any moment, or are talked to: an attempt is not over.
+
+    `but`: the return call of this id left aside.
+    """
     called_back = (
         select(Callback.number)
         .join(CallbackAttempt, CallbackAttempt.callback_id == Callback.id)
         .where(Callback.number.in_(numbers), CallbackAttempt.result.is_(None))
     )
-    return rung_by_surveys(session, numbers) | set(session.scalars(called_back))
+    return rung_otherwise(session, numbers, now, but) | set(session.scalars(called_back))
 
 
-def rung_by_surveys(session: Session, numbers: Collection[str]) -> set[str]:
-    """Those of these numbers that ring for a survey, or are talked to."""
+def rung_otherwise(session: Session, numbers: Collection[str], now: datetime, but: str = "") -> set[str]:
+    """Those of these numbers that ring for a survey or a return call, or are talked to."""
     surveyed = select(ContactAttempt.number).where(ContactAttempt.number.in_(numbers), ContactAttempt.result.is_(None))
-    return set(session.scalars(surveyed))
+    wanted = (call for call in calls_to(session, numbers, now - _SPANS["per_day"]) if call.call_id != but)
+    return {call.number for call in wanted if call.is_under_way(now)} | set(session.scalars(surveyed))
 
 
 def listed_among(session: Session, numbers: Collection[str]) -> set[str]:

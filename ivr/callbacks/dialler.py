@@ -18,7 +18,7 @@ from sqlalchemy import Select, or_, select, update
 from sqlalchemy.orm import Session
 
 from ivr.callbacks.attempts import LOST, UNKNOWN, Attempt, attempt_call_id, read_call_id
-from ivr.callbacks.caps import Caps, dials_to, listed_among, rung_by_surveys
+from ivr.callbacks.caps import Caps, dials_to, listed_among, rung_otherwise
 from ivr.callbacks.line import Line, Place
 from ivr.callbacks.numbers import as_shown, callable_number
 from ivr.callbacks.owed import write_owed
@@ -238,11 +238,11 @@ class Dialler:
 
 def claim(store: Store, callback_id: str, attempt: int, now: datetime) -> bool:
     """Claim an attempt for this dialler alone; False when it is not the next one, or another was quicker, or when the
-    customer's phone rings for a survey by now."""
+    customer's phone rings for something else by now."""
     with store.write() as session:
         store.lock(session, "ingest")  # surveys are claimed under it too
         row = session.get(Callback, callback_id)
-        if row is None or rung_by_surveys(session, [row.number]):
+        if row is None or rung_otherwise(session, [row.number], now):
             return False
         claimed = session.execute(
             update(Callback)
@@ -285,7 +285,7 @@ def _unfinished_callbacks(session: Session, hotline: Hotline, now: datetime) -> 
     calling = {call_id: callable_number(caller) for call_id, caller in running if read_call_id(call_id) is None}
     numbers = set(calling.values())
     wanted = {row.number for row in rows}
-    listed, rung = listed_among(session, wanted), rung_by_surveys(session, wanted)
+    listed, rung = listed_among(session, wanted), rung_otherwise(session, wanted, now)
     dials = dials_to(session, wanted, now)
     return [
         _Callback(

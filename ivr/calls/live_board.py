@@ -49,11 +49,13 @@ class Leg:
     joined: bool = False
     held: bool = False
     """Whoever is at the other end hears music: the phone's own button was pressed."""
+    rung: bool = False
+    """We rang the phone, for the agent to call a customer back."""
 
     @property
     def own(self) -> bool:
         """Whether the phone itself dialled (a feature code, a colleague): no customer's call."""
-        return self.id == self.call and not self.joined
+        return self.id == self.call and not self.joined and not self.rung
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Calls that we place by ourselves, callbacks (S10) and surveys (S26): what the dialplan's own events say of them."""
+"""Calls that we place: callbacks (S10), surveys (S26), return calls on cases (S25); what the journal says of them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from ivr.calls.events import Event
 from ivr.surveys import events as survey
 
 _CALLBACK = ("CALLBACK_PLACE", "CALLBACK_DIALLED", "CALLBACK_RESULT")
+_RETURN_CALL = "case.called"
 _NOBODY_THERE = ("18", "19")
 """Causes by which a carrier says that the phone rang in vain (Q.850)."""
 
@@ -15,8 +16,8 @@ _NOBODY_THERE = ("18", "19")
 class Placed:
     """`callback_of`: the call that it calls back; `contact_id`: whom it surveys. `dialled`: a customer's phone rang.
 
-    `caller`: the number that a survey's customer is shown; `number`, `customer_id`: the customer's own. `status`:
-    Asterisk's DIALSTATUS, empty while it is not known.
+    `caller`: the number that a survey's customer is shown, or the agent who calls back; `number`, `customer_id`: the
+    customer's own. `status`: Asterisk's DIALSTATUS, empty while it is not known.
     """
 
     callback_of: str | None = None
@@ -26,10 +27,13 @@ class Placed:
     number: str | None = None
     customer_id: int | None = None
     status: str = ""
+    agent: str | None = None
+    """Who calls back by hand."""
 
 
 def read_placed(events: Iterable[Event]) -> Placed | None:
     """What these events of one call, in order of time, say; None of a call that somebody else placed."""
+    events = list(events)
     cel = [event for event in events if event.source == "cel" and _parts(event)]
     callback = [event for event in cel if event.kind in _CALLBACK]
     surveyed = [event for event in cel if event.kind in survey.TALLIED]
@@ -37,7 +41,23 @@ def read_placed(events: Iterable[Event]) -> Placed | None:
         status = [_parts(event)[-1] for event in callback if event.kind == "CALLBACK_RESULT"]
         dialled = any(event.kind == "CALLBACK_DIALLED" for event in callback)
         return Placed(callback_of=_parts(callback[0])[0], dialled=dialled, status=status[-1] if status else "")
+    wanted = next((event for event in events if event.source == "flow" and event.kind == _RETURN_CALL), None)
+    if wanted is not None:
+        return _return_call(wanted, cel)
     return _survey(surveyed) if surveyed else None
+
+
+def _return_call(wanted: Event, cel: list[Event]) -> Placed:
+    results = [_parts(event)[0] for event in cel if event.kind == "RETURN_CALL_RESULT"]
+    called_back, agent, number = (str(wanted.data.get(name) or "") or None for name in ("of", "agent", "number"))
+    return Placed(
+        callback_of=called_back,
+        dialled=any(event.kind == "RETURN_CALL_DIALLED" for event in cel),
+        caller=agent,
+        number=number,
+        status="ANSWER" if "ANSWER" in results else next(iter(results), ""),
+        agent=agent,
+    )
 
 
 def _survey(told: list[Event]) -> Placed:

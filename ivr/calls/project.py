@@ -106,7 +106,7 @@ class _Reading:
         starts = [event for event in self.cel if event.kind == "CHAN_START"]
         own = [event for event in starts if event.channel_id == call_id]
         self.first = next(iter(own or starts), None)
-        self.placed = read_placed(self.cel)
+        self.placed = read_placed(events)
         self.callback_of = self.placed.callback_of if self.placed else None
         self.caller_channel = self.customer_channel(starts)
         self.began, self.last = _at(self.first or events[0]), _at(events[-1])
@@ -197,19 +197,16 @@ class _Reading:
         return "outbound" if outside else "internal"
 
     def called(self) -> str | None:
-        if self.callback_of:
-            return self.called_back.caller if self.called_back else None
         if self.placed:
-            return self.placed.number
+            return self.placed.number or (self.called_back.caller if self.called_back else None)
         if self.first is None:
             return self.told("call.started", "called")
         return self.first.data["exten"] or None
 
     def caller(self) -> str | None:
-        if self.callback_of:
-            return _text(self.connects[0].data["agent"]) if self.connects else None
         if self.placed:
-            return self.placed.caller
+            answered = _text(self.connects[0].data["agent"]) if self.callback_of and self.connects else None
+            return self.placed.caller or answered
         own = [e for e in self.cel if e.channel_id == self.caller_channel]
         # When it answers, the dialplan has reduced what the phone says about itself to a number.
         tidied = [e.data["number"] for e in own if e.kind == "ANSWER"]
@@ -219,6 +216,8 @@ class _Reading:
         return caller_number(next((number for number in told if number), None))
 
     def agent(self, direction: Direction) -> str | None:
+        if self.placed and self.placed.agent:
+            return self.placed.agent
         if self.connects:
             return _text(self.connects[0].data["agent"])
         if direction != "inbound" and self.first is not None and not self.placed:

@@ -109,6 +109,7 @@ _BY_DIALPLAN = {
     "RECORDING": "recording",
     "CALLBACK_PLACE": "place",
     "CALLBACK_DIALLED": "calls_back",
+    "RETURN_CALL_DIALLED": "calls_back",
     DIALLED: "rings_for_survey",
 }
 _TOLD_BY_FLOW: dict[str, tuple[Who, str]] = {
@@ -126,6 +127,8 @@ _TOLD_BY_FLOW: dict[str, tuple[Who, str]] = {
     "rating.skipped": ("caller", "rates_not"),
     "case.taken": ("agent", "case_taken"),
     "case.closed": ("agent", "case_closed"),
+    "case.called": ("agent", "case_called"),
+    "case.escalated": ("system", "case_escalated"),
     "flow.failed": ("system", "flow_failed"),
     CONFIRMED: ("caller", "survey_confirmed"),
     ANSWER: ("caller", "survey_answer"),
@@ -224,7 +227,7 @@ class _Teller:
             return "caller", "answers_back", {}
         if event.kind == NOT_ANSWERED:
             return "system", "survey_not_answered", {"result": "/".join(text.split("/")[2:])}
-        if event.kind == "CALLBACK_RESULT":
+        if event.kind in ("CALLBACK_RESULT", "RETURN_CALL_RESULT"):
             result = text.rpartition("/")[2]
             known = f"callback_{result}" in self._messages
             return "system", f"callback_{result}" if known else "callback_failed", {"result": result}

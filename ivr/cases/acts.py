@@ -26,6 +26,14 @@ _REASONS = {
     "not_yours": ("Somebody else works on the case.", "ask them, or a supervisor"),
     "not_taken": ("Nobody works on the case yet.", "take it first"),
     "no_outcome": ("A case is closed with an outcome.", "say what was done for the customer"),
+    "behind": ("The records do not know yet all that has happened.", "try again in a moment; `ivr status`"),
+    "no_number": ("This number cannot be dialled.", "write another into the customer's file"),
+    "no_trunk": ("The business file names no trunk for this.", "set outbound.trunk"),
+    "stopped": ("The emergency stop is in force: nobody is rung.", "`ivr campaigns resume` ends it"),
+    "outside_hours": ("Nobody is rung at this hour.", "see outbound.window in the business file"),
+    "in_use": ("The customer is on the line with us, or being rung.", "wait until they are not"),
+    "per_day": ("The number has been rung as often as it may be in a day.", "try again tomorrow"),
+    "per_5min": ("The number has been rung as often as it may be in five minutes.", "try again in some minutes"),
     "no_department": ("There is no such department.", "see departments in the business file"),
 }
 

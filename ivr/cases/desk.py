@@ -21,6 +21,8 @@ from ivr.store.session import Store, open_store
 
 log = logging.getLogger(__name__)
 
+SURVEYS_EVERY = dt.timedelta(seconds=10)
+
 
 def utc_now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
@@ -41,6 +43,7 @@ class CaseDesk:
         self._hotline = HotlineInForce(settings)
         self._now, self._stop = now, stop
         self._comments = CommentReader()
+        self._surveyed_at: dt.datetime | None = None
         self._journal = Journal(settings.paths.journal / "flow.jsonl", now)
         self._complained: set[str] = set()
 
@@ -56,9 +59,18 @@ class CaseDesk:
 
     def _open(self) -> None:
         hotline = self._hotline()
-        open_cases(self._store, hotline, self._now(), self._comments)
-        keep_matters(self._store, hotline)
+        surveys = self._surveys_due()
+        open_cases(self._store, hotline, self._now(), self._comments, surveys=surveys)
+        if surveys:
+            keep_matters(self._store, hotline)
         remind(self._store, self._journal, hotline, self._now())
+
+    def _surveys_due(self) -> bool:
+        """Whether it is time again to look through all answers."""
+        due = self._surveyed_at is None or self._now() - self._surveyed_at >= SURVEYS_EVERY
+        if due:
+            self._surveyed_at = self._now()
+        return due
 
     def _send(self, channel: Channel) -> None:
         hotline = self._hotline()

@@ -27,17 +27,21 @@ log = logging.getLogger(__name__)
 _AT_ONCE = 100
 
 
-def open_cases(store: Store, hotline: Hotline, now: dt.datetime, comments: CommentReader | None = None) -> list[int]:
-    """Open a case for everything that lacks one; returns their ids. `comments` keeps what it has read for the next
-    look. Raises StoreUnavailable."""
-    comments = comments or CommentReader()
+def open_cases(
+    store: Store, hotline: Hotline, now: dt.datetime, comments: CommentReader | None = None, *, surveys: bool = True
+) -> list[int]:
+    """Open a case for everything that lacks one; returns their ids. Raises StoreUnavailable.
+
+    `comments` keeps what it has read for the next look. `surveys`: what they brought to light, too; that takes a while.
+    """
+    reader = (comments or CommentReader()) if surveys else None
     with store.read() as session:  # most looks find nothing and must not keep a writer waiting
-        if not any(True for _ in troubles(session, hotline, now, comments)):
+        if not any(True for _ in troubles(session, hotline, now, reader)):
             return []
     opened: list[int] = []
     with store.write() as session:
         store.lock(session, "cases")
-        for trouble in list(troubles(session, hotline, now, comments)):
+        for trouble in list(troubles(session, hotline, now, reader)):
             case = _open(session, trouble, hotline)
             if case.state != "closed":
                 announce(session, case, "opened", hotline, now)
@@ -46,8 +50,9 @@ def open_cases(store: Store, hotline: Hotline, now: dt.datetime, comments: Comme
     return opened
 
 
-def troubles(session: Session, hotline: Hotline, now: dt.datetime, comments: CommentReader) -> Iterator[Trouble]:
-    """What has no case yet: messages, low ratings, callbacks given up, complaints noted by agents, and of surveys."""
+def troubles(session: Session, hotline: Hotline, now: dt.datetime, comments: CommentReader | None) -> Iterator[Trouble]:
+    """What has no case yet: messages, low ratings, callbacks given up, complaints noted by agents; with a reader of
+    comments what surveys brought to light, too."""
     left = select(Message).where(_no_case("message", Message.call_id))
     for message in session.scalars(left.limit(_AT_ONCE)):
         yield Trouble("message", message.call_id, message.left_at, message.call_id, message.number, message.queue)
@@ -60,7 +65,8 @@ def troubles(session: Session, hotline: Hotline, now: dt.datetime, comments: Com
         at = lost.ended_at or lost.requested_at
         yield Trouble("missed_callback", lost.id, at, lost.id, lost.number, lost.queue, matter=lost.matter)
     yield from _complaints(session)
-    yield from survey_troubles(session, hotline, now, comments)
+    if comments is not None:
+        yield from survey_troubles(session, hotline, now, comments)
 
 
 def _complaints(session: Session) -> Iterator[Trouble]:

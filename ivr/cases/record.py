@@ -64,6 +64,7 @@ class CaseRecord:
 
     id: int
     kind: CaseKind
+    origin: str
     state: CaseState
     call_id: str | None
     number: str
@@ -87,6 +88,11 @@ class CaseRecord:
     callback: Callback | None = None
     notes: Sequence[WrapUpNote] = ()
     news: Sequence[NewsRecord] = field(default_factory=tuple)
+
+    @property
+    def reference(self) -> str:
+        """How the journal names it (ivr.cases.acts.reference)."""
+        return f"{self.kind}:{self.origin}"
 
     @property
     def deadline(self) -> dt.datetime:
@@ -154,6 +160,7 @@ def record_of(row: Case, heard_at: dt.datetime | None, customer: Entry | None, *
     return CaseRecord(
         id=row.id,
         kind=cast(CaseKind, row.kind),
+        origin=row.origin,
         state=cast(CaseState, row.state),
         call_id=row.call_id,
         number=row.number,

@@ -28,20 +28,19 @@ KINDS: tuple[CaseKind, ...] = ("survey_low", "survey_complaint", "survey_person"
 
 _AT_ONCE = 100
 _HAS_NONE = ~select(Case.id).where(Case.contact_id == Contact.id, Case.kind.in_(KINDS)).exists()
-_LEG = comment_leg(Answer.call_id, Answer.question)
 _OFF_THE_LINE = Contact.state != "dialling"
 
 
 class CommentReader:
-    """Looks for complaint words in comments, in each but once while the process lives."""
+    """Looks for complaint words in comments, in each but once while the process lives: most hold none."""
 
     def __init__(self, lexicon: Lexicon | None = None) -> None:
         self._lexicon = lexicon
-        self._harmless: dict[str, dt.datetime | None] = {}
+        self._harmless: set[str] = set()
 
-    def is_harmless(self, leg_id: str, made_at: dt.datetime | None) -> bool:
-        """Whether these words have been looked at and hold no complaint."""
-        return self._harmless.get(leg_id, ...) == made_at
+    def unread(self, legs: Iterable[str]) -> list[str]:
+        """Those of these comments that have not been found harmless."""
+        return [leg for leg in legs if leg not in self._harmless]
 
     def complaints(self, transcript: Transcript) -> list[Found]:
         """What the customer complains of in these words."""
@@ -49,7 +48,7 @@ class CommentReader:
         lexicon = self._lexicon or default_lexicon()
         found = find_complaints(words, lexicon, demonstration=transcript.demonstration)
         if not found:
-            self._harmless[transcript.leg_id] = transcript.made_at
+            self._harmless.add(transcript.leg_id)
         return found
 
 
@@ -121,8 +120,9 @@ def _low(session: Session, hotline: Hotline) -> Iterator[Trouble]:
         bad = [and_(Answer.question == each.id, Answer.value.in_(each.bad)) for each in survey.questions if each.bad]
         if not bad:
             continue
-        has_bad = select(Answer.contact_id).where(Answer.contact_id == Contact.id, or_(*bad)).exists()
-        contacts = _contacts(session, Contact.survey == name, _OFF_THE_LINE, has_bad)
+        # Not by EXISTS: the few bad answers are found first, and then their contacts, not the other way round.
+        with_bad = Contact.id.in_(select(Answer.contact_id).where(or_(*bad)))
+        contacts = _contacts(session, Contact.survey == name, _OFF_THE_LINE, with_bad)
         answers = _answers(session, [contact.id for contact, _ in contacts])
         for contact, customer in contacts:
             given = answers[contact.id]
@@ -133,17 +133,31 @@ def _low(session: Session, hotline: Hotline) -> Iterator[Trouble]:
 
 
 def _complaints(session: Session, hotline: Hotline, now: dt.datetime, comments: CommentReader) -> Iterator[Trouble]:
-    recent = [Answer.recording.is_not(None), Answer.given_at > now - LOOK_BACK, Transcript.state == "done"]
-    spoken = select(Transcript.leg_id, Transcript.made_at).join(Answer, Transcript.leg_id == _LEG)
-    spoken = spoken.join(Contact, Contact.id == Answer.contact_id).where(*recent, _OFF_THE_LINE, _HAS_NONE)
-    unread = [leg for leg, made_at in session.execute(spoken) if not comments.is_harmless(leg, made_at)]
-    asked = select(Answer, Contact, Transcript, Visit.customer_id).join(Transcript, Transcript.leg_id == _LEG)
-    asked = asked.join(Contact, Contact.id == Answer.contact_id).join(Visit, Visit.id == Contact.visit_id)
-    asked = asked.where(Transcript.leg_id.in_(unread[:_AT_ONCE])).order_by(Answer.given_at)
-    for answer, contact, transcript, customer in session.execute(asked):
-        if found := comments.complaints(transcript):
-            survey, matter = hotline.surveys.get(contact.survey), complaint_matter(found)
-            yield _trouble("survey_complaint", contact, customer, survey, answer.given_at, answer.call_id, matter)
+    recent = [Answer.recording.is_not(None), Answer.given_at > now - LOOK_BACK]
+    spoken = select(Answer.contact_id, Answer.call_id, Answer.question).where(*recent, _OFF_THE_LINE, _HAS_NONE)
+    spoken = spoken.join(Contact, Contact.id == Answer.contact_id)
+    legs = {comment_leg(call_id, question): contact for contact, call_id, question in session.execute(spoken)}
+    unread = comments.unread(legs)
+    for first in range(0, len(unread), _AT_ONCE):
+        some = unread[first : first + _AT_ONCE]
+        written = select(Transcript).where(Transcript.leg_id.in_(some), Transcript.state == "done")
+        transcripts = {row.leg_id: row for row in session.scalars(written)}
+        wanted = Contact.id.in_({legs[leg] for leg in transcripts})
+        contacts = {contact.id: (contact, customer) for contact, customer in _contacts(session, wanted)}
+        for leg, transcript in transcripts.items():
+            known = contacts.get(legs[leg])
+            if known is not None and (found := comments.complaints(transcript)):
+                yield _complaint(session, hotline, *known, leg, found)
+
+
+def _complaint(
+    session: Session, hotline: Hotline, contact: Contact, customer: int, leg: str, found: Sequence[Found]
+) -> Trouble:
+    given = next(
+        each for each in _answers(session, [contact.id])[contact.id] if comment_leg(each.call_id, each.question) == leg
+    )
+    survey, matter = hotline.surveys.get(contact.survey), complaint_matter(found)
+    return _trouble("survey_complaint", contact, customer, survey, given.given_at, given.call_id, matter)
 
 
 def complaint_matter(found: Sequence[Found]) -> str:

@@ -108,6 +108,7 @@ def file_of(session: Session, call: Call | None, caller: str | None) -> Customer
 
 
 def _customers_number(call: Call) -> str | None:
+    """Of whoever is not ours: who called, or whom we called."""
     return call.called if call.direction == "outbound" else call.caller
 
 

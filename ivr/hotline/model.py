@@ -273,6 +273,11 @@ class Hotline(Strict):
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.hotline.timezone)
 
+    @property
+    def return_trunk(self) -> str | None:
+        """By which trunk agents call customers back about a case."""
+        return self.outbound.trunk or self.callbacks.trunk
+
     def menu_prompt(self, menu: str) -> str:
         """The id of the prompt that reads a menu out."""
         return self.menus[menu].prompt or f"menu_{menu}"

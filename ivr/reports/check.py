@@ -23,6 +23,9 @@ from ivr.store.models import Call
 _TALK_SECONDS = 0.5
 _OFFERED = ("answered", "abandoned", "callback", "message", "closed", "timed_out", "blocked")
 _COLUMNS = 11
+_OURS = ("CALLBACK_", "RETURN_CALL_")
+"""What the dialplan says of calls that we place begins so."""
+_DIALLED = {"CALLBACK_DIALLED", "RETURN_CALL_DIALLED", "SURVEY_DIALLED"}
 
 
 @dataclass
@@ -63,7 +66,7 @@ class Seen:
         who was surveyed and asked for a person."""
         if self.survey:
             return "ENTERQUEUE" in self.queue
-        if self.first.startswith("Local/") or any(mark.startswith("CALLBACK_") for mark in self.marks):
+        if self.first.startswith("Local/") or any(mark.startswith(_OURS) for mark in self.marks):
             return False
         return self.from_outside or "ENTERQUEUE" in self.queue
 
@@ -197,7 +200,7 @@ def compare(seen: dict[str, Seen], rows: dict[str, Call]) -> Checked:
 
 def _beside(call: Seen, row: Call | None) -> Iterator[Difference]:
     """What is no caller's call: those we place have a row once they are dialled, and none of these is counted."""
-    dialled = bool(call.marks & {"CALLBACK_DIALLED", "SURVEY_DIALLED"})
+    dialled = not call.marks.isdisjoint(_DIALLED)
     if row is not None and row.offered:
         yield Difference(call.id, "counted, but no caller's call", "-", str(row.outcome))
     elif row is None and dialled and call.ended is not None:

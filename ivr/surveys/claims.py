@@ -23,7 +23,7 @@ def claim(store: Store, order: Order, reason: str, now: datetime) -> bool:
     try:
         with store.write() as session:
             store.lock(session, "ingest")  # queue callbacks are claimed under it too
-            if being_rung(session, [order.number]):
+            if being_rung(session, [order.number], now):
                 return False
             claimed = session.execute(
                 update(Contact)

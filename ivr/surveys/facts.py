@@ -154,7 +154,7 @@ def _blocked(session: Session, numbers: Collection[str]) -> set[str]:
 
 def _in_use(session: Session, numbers: Collection[str], now: datetime) -> dict[str, InUse]:
     """Numbers on whose phone somebody is just now, and why."""
-    found: dict[str, InUse] = dict.fromkeys(being_rung(session, numbers), "being_rung")
+    found: dict[str, InUse] = dict.fromkeys(being_rung(session, numbers, now), "being_rung")
     up = select(Call.caller, Call.called).where(Call.ended_at.is_(None), Call.started_at > now - _LONGEST_CALL)
     for caller, called in session.execute(up):
         on_it: tuple[tuple[str | None, InUse], ...] = ((called, "being_rung"), (caller, "calling_us"))

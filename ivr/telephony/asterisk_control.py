@@ -14,8 +14,9 @@ from ivr.hotline import Hotline, HotlineInForce
 from ivr.instance import Instance
 from ivr.settings import Settings
 from ivr.telephony import duty
+from ivr.telephony.agi import plain
 from ivr.telephony.ami import AmiClient, Message
-from ivr.telephony.control import Call, CommandRefused, SuperviseMode
+from ivr.telephony.control import Call, CaseCall, CommandRefused, SuperviseMode
 from ivr.telephony.duty import ROSTER, Member, interface_of
 from ivr.telephony.features import SUPERVISE_DIGIT, Features, read_features, target_number
 
@@ -162,6 +163,32 @@ class AsteriskControl:
                 exten=SUPERVISE_DIGIT[mode] + agent,
                 caller_id=f"{supervisor} <{supervisor}>",
                 variables={"SUPERVISOR": supervisor},
+            )
+        )
+
+    def return_call(self, agent: str, number: str, case: CaseCall) -> None:
+        hotline, seat = self._hotline(agent), self._seat(agent)
+        if hotline.return_trunk is None:
+            raise CommandRefused("no_trunk", "The business file names no trunk for this.", "set outbound.trunk")
+        if any(channel.name.startswith(f"{seat.interface}-") for channel in read_channels(self._ami)):
+            raise CommandRefused("on_a_call", f"Agent {agent} is on the phone.", "end that call first")
+        self.originate(
+            Call(
+                channel=seat.interface,
+                context="return-call",
+                exten="s",
+                caller_id=f'"回电 {plain(case.customer)[:40]}" <{number}>',
+                channel_id=case.call_id,
+                variables={
+                    "RETURN_CALL": case.call_id,
+                    "RETURN_AGENT": agent,
+                    "RETURN_NUMBER": number,
+                    "RETURN_LANGUAGE": case.language,
+                    "RETURN_KIND": case.kind,
+                    "QUEUE": case.queue,
+                    "IVR_SURNAME": case.surname,
+                    "IVR_CUSTOMER": plain(case.customer)[:40],
+                },
             )
         )
 

@@ -19,6 +19,8 @@ Refusal = Literal[
     "unknown_reason",  # no reason for a pause
     "unknown_target",  # neither a work number nor a queue
     "not_own_team",  # a supervisor may listen to the own teams only (S24)
+    "on_a_call",  # the agent is on the phone already
+    "no_trunk",  # the business file names no trunk for this
     "asterisk",  # Asterisk said no
 ]
 
@@ -60,6 +62,23 @@ class Call:
     other_channel_id: str = ""
     """The unique id of a Local channel's second half."""
     variables: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CaseCall:
+    """A return call on a case (S25): `call_id` becomes its id, `case` names the case for the journal.
+
+    What the agent hears and sees first (S8): `surname` (a prompt), `kind` (of the case), `customer` in writing.
+    `language`: the customer's; `queue`: whose line takes the customer if the agent forgets them on hold.
+    """
+
+    call_id: str
+    case: str
+    kind: str
+    language: str
+    queue: str
+    surname: str = ""
+    customer: str = ""
 
 
 class Control(Protocol):
@@ -114,6 +133,13 @@ class Control(Protocol):
 
     def supervise(self, supervisor: str, agent: str, mode: SuperviseMode) -> None:
         """The supervisor's phone rings; answered, it hears the agent's call. Refused: not_own_team, no_call."""
+
+    def return_call(self, agent: str, number: str, case: CaseCall) -> None:
+        """The agent's phone rings; answered, the agent hears who and why, and the customer is rung (S25, S8).
+
+        Whether this number may be rung now has been checked by whoever calls this; the dialplan checks it again.
+        Refused: logged_out, on_a_call, no_trunk.
+        """
 
     def originate(self, call: Call) -> None:
         """Place a call. Done means: Asterisk has begun to dial; the journal tells what became of it."""

@@ -114,7 +114,8 @@ def _values(
         "turns": TURNS,
         "key_in_sentence": Checked("\x01"),
         "callback": _callback(hotline),
-        "survey": _survey(hotline, paths),
+        "survey": _way_out(hotline, paths, hotline.outbound.trunk),
+        "return_call": _way_out(hotline, paths, hotline.return_trunk),
         "music_classes": sorted({"default", *(queue.music for queue in hotline.queues.values())}),
         "announce_seconds": hotline.waiting.announce_seconds,
         "choice_after": hotline.waiting.choice_after_seconds,
@@ -148,16 +149,15 @@ def _callback(hotline: Hotline) -> dict[str, object] | None:
     }
 
 
-def _survey(hotline: Hotline, paths: StatePaths) -> dict[str, object] | None:
-    """The way out for surveys; None when the business names no trunk for it."""
-    settings = hotline.outbound
-    if settings.trunk is None:
+def _way_out(hotline: Hotline, paths: StatePaths, name: str | None) -> dict[str, object] | None:
+    """The way out for surveys, or for agents' return calls; None when the business names no trunk for it."""
+    if name is None:
         return None
-    trunk = hotline.trunks[settings.trunk]
+    trunk, settings = hotline.trunks[name], hotline.outbound
     # GotoIfTime's last minute is within.
     spans = [(_clock(start), _clock(end - 1)) for start, end in Hours.parse({"mon-sun": settings.window}).spans[0]]
     return {
-        "trunk": settings.trunk,
+        "trunk": name,
         "host": trunk.host,
         "port": trunk.port,
         "ring_seconds": settings.ring_seconds,

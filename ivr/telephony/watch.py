@@ -19,6 +19,7 @@ from ivr.calls.live_board import InLine, Leg, Seat, Seen, draw, last_board, save
 from ivr.calls.minder import NO_ANSWER, Holds, Reminders, Ringing
 from ivr.calls.own_agent import line_of
 from ivr.calls.queue_log import read_queue_log
+from ivr.cases.return_calls import is_return_call
 from ivr.errors import IvrError
 from ivr.hotline import Hotline, HotlineInForce
 from ivr.instance import LOOPBACK, Instance
@@ -218,7 +219,8 @@ def _leg(client: AmiClient, channel: Channel) -> Leg | None:
     if technology != "PJSIP" or not desk.isdigit():
         return None
     held = bool(channel.bridge) and _is_held(client, channel)
-    return Leg(desk, channel.id, channel.call, channel.up, channel.ringing, bool(channel.bridge), held)
+    rung = is_return_call(channel.id)
+    return Leg(desk, channel.id, channel.call, channel.up, channel.ringing, bool(channel.bridge), held, rung)
 
 
 def _is_held(client: AmiClient, channel: Channel) -> bool:

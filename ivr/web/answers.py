@@ -7,12 +7,12 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.responses import Response
 
-from ivr.telephony.control import AsteriskUnreachable, CommandRefused, CommandUncertain, Control, ControlError
+from ivr.telephony.control import CommandRefused, CommandUncertain, Control, ControlError
 from ivr.web.context import language_of, web_of
 from ivr.web.i18n import Translator, texts
 
 _GOOD = (
-    *("done", "noted", "ringing_you"),
+    *("done", "noted", "ringing_you", "return_call"),
     *("stopped", "resumed", "campaign_started", "campaign_paused", "contact_cancelled", "listed", "unlisted"),
 )
 
@@ -39,13 +39,16 @@ def carry_out(request: Request, page: str, command: Callable[[Control], None], d
     """Give a command to the telephone system and say what became of it."""
     try:
         command(web_of(request).control)
-    except CommandRefused as refusal:
-        return answer(request, page, refusal.reason, ok=False)
-    except CommandUncertain:
-        return answer(request, page, "uncertain", ok=False)
-    except (AsteriskUnreachable, ControlError):
-        return answer(request, page, "unreachable", ok=False)
+    except ControlError as error:
+        return answer(request, page, refusal_key(error), ok=False)
     return answer(request, page, done)
+
+
+def refusal_key(error: ControlError) -> str:
+    """The sentence about a command that was not carried out, or not for certain."""
+    if isinstance(error, CommandRefused):
+        return error.reason
+    return "uncertain" if isinstance(error, CommandUncertain) else "unreachable"
 
 
 def said(request: Request) -> Said | None:

@@ -164,6 +164,7 @@ def _environment() -> Environment:
     )
     environment.filters["clock"] = formats.clock
     environment.filters["number"] = formats.number
+    environment.filters["rough"] = formats.rough
     versions = {file.name: _version(file) for file in (HERE / "static").iterdir() if file.is_file()}
     environment.globals["static"] = lambda name: f"/static/{name}?v={versions[name]}"
     return environment

@@ -29,7 +29,7 @@ from ivr.customers.history import calls_of, served_by, visits_of
 from ivr.errors import FieldError
 from ivr.tables.read import MAX_BYTES, TableError
 from ivr.web.auth import Admin, Agent, Role, SignedIn, Supervisor, check_form
-from ivr.web.cases import reader_of
+from ivr.web.case import reader_of
 from ivr.web.context import Web, language_of, page, web_of
 from ivr.web.filters import read_page
 from ivr.web.names import Names

@@ -33,6 +33,14 @@ def clock(seconds: float | None) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def rough(span: dt.timedelta) -> tuple[str, int]:
+    """How long, whichever way: the largest unit (days, hours, minutes) that it has two of, or one hour, or minutes."""
+    minutes = abs(int(span.total_seconds())) // 60
+    if minutes >= 2 * 1440:
+        return "days", minutes // 1440
+    return ("hours", minutes // 60) if minutes >= 60 else ("minutes", max(1, minutes))
+
+
 def number(value: float) -> str:
     """At most one decimal, none when it is a whole number."""
     return f"{value:.1f}".removesuffix(".0")

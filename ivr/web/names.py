@@ -41,6 +41,15 @@ class Names:
         """Whom a call was given to: an agent, or a queue."""
         return self.queue(number) if self._hotline and number in self._hotline.queues else self.agent(number)
 
+    def departments(self, chosen: str | None = None) -> list[tuple[str, str]]:
+        """Who may answer for a case: (id, label), with the chosen one even where it is no longer known."""
+        known = list(self._hotline.departments) if self._hotline else []
+        return [(name, self.department(name)) for name in _with(known, chosen)]
+
+    def department(self, name: str | None) -> str:
+        known = self._hotline.departments.get(name) if self._hotline and name else None
+        return self._in_language(known) if known else name or ""
+
     def disposition(self, name: str) -> str:
         """What an agent noted a call as."""
         known = self._hotline.dispositions.get(name) if self._hotline else None

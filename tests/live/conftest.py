@@ -38,7 +38,7 @@ LONG = frozenset(
     f"test_{name}.py"
     for name in (
         "callbacks", "callers", "customers", "desk", "duty", "menu_walk",
-        "message", "own_agent", "rating", "record", "storm", "surveys", "waiting",
+        "message", "own_agent", "rating", "record", "return_call", "storm", "surveys", "waiting",
     )
 )  # fmt: skip
 """Files of stories that take minutes: `make prove` plays them, `make test` the others."""

@@ -32,20 +32,19 @@ def with_outbound(hotline: Hotline, **settings: object) -> Hotline:
     return hotline.model_copy(update={"outbound": hotline.outbound.model_copy(update=settings)})
 
 
-def test_two_dials_alone_lead_outside_and_no_phone_reaches_them(
+def test_three_dials_alone_lead_outside_and_no_phone_reaches_them(
     hotline: Hotline, paths: StatePaths, tmp_path: Path
 ) -> None:
     text = dialplan(hotline, paths, tmp_path)
     dials = re.findall(r"Dial\((PJSIP/trunk-[^,]*,\d+)", text)
-    assert dials == [
-        "PJSIP/trunk-sample/sip:${CALLBACK_NUMBER}@127.0.0.1:5060,30",
-        "PJSIP/trunk-sample/sip:${SURVEY_NUMBER}@127.0.0.1:5060,30",
-    ]
+    names = ("CALLBACK_NUMBER", "SURVEY_NUMBER", "RETURN_NUMBER")
+    assert dials == [f"PJSIP/trunk-sample/sip:${{{name}}}@127.0.0.1:5060,30" for name in names]
     assert len(re.findall(r"PJSIP/trunk-", text)) == len(dials)
-    assert not re.search(r"Goto\w*\([^)]*(callback-customer|survey-dial)", text), "only the diallers' channels go there"
+    ours = "callback-customer|survey-dial|return-call,s"
+    assert not re.search(rf"Goto\w*\([^)]*\b({ours})", text), "only channels that we make go there"
 
 
-@pytest.mark.parametrize("variable", ["CALLBACK_NUMBER", "SURVEY_NUMBER"])
+@pytest.mark.parametrize("variable", ["CALLBACK_NUMBER", "SURVEY_NUMBER", "RETURN_NUMBER"])
 def test_the_dialplan_checks_the_same_numbers_as_the_diallers(
     hotline: Hotline, paths: StatePaths, tmp_path: Path, variable: str
 ) -> None:

@@ -66,6 +66,14 @@ def test_s23_file_holds_visits_cases_notes_and_the_last_words_but_not_the_presen
     assert len(found.visits) == 1 and len(found.cases) == 1
 
 
+def test_whom_an_agent_calls_back_is_found_by_the_number_that_was_dialled(store: Store) -> None:
+    add(store, customer(), CustomerNumber(number=NUMBER, customer_id=7))
+    add(store, call("back", 1, direction="outbound", caller="1001", called=NUMBER))
+    with store.read() as session:
+        found = file_of(session, find_call(session, "back"), None)
+    assert found.customer is not None and found.customer.id == 7
+
+
 def test_number_in_no_file_still_shows_its_calls_and_a_withheld_one_nothing(store: Store) -> None:
     add(store, call("old", 60))
     with store.read() as session:

@@ -7,7 +7,7 @@ import hmac
 import json
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -19,10 +19,11 @@ from ivr.hotline import load_hotline
 from ivr.hotline.model import Email
 from ivr.instance import Instance
 from ivr.news import mail, webhook
-from ivr.news.outbox import LEASE, Item, NotSent, send_again, send_due
+from ivr.news.outbox import LEASE, Event, Item, NotSent, send_again, send_due
 from ivr.news.retry import LONGEST_HOURS, WAITS_MINUTES, Failure, after
+from ivr.news.words import subject_and_text
 from ivr.settings import ROOT, Settings
-from ivr.store.followup import News
+from ivr.store.followup import CaseKind, News
 from ivr.store.session import Store
 from tests.outside import Mailbox, Receiver, hook_server, mail_server
 from tests.stores import engine_url, store  # noqa: F401
@@ -39,6 +40,7 @@ BODY = {
     "due_at": (NOW + dt.timedelta(hours=4)).isoformat(),
 }
 ITEM = Item(1, "case:12", BODY, 1)
+HOTLINE = load_hotline(ROOT / "hotline.yaml")
 LINK = "http://127.0.0.1:8000/cases/12"
 
 
@@ -241,6 +243,24 @@ def test_letter_about_a_queue_that_is_gone_is_sent_all_the_same(mailbox: tuple[E
     email, box = mailbox
     mail.deliver(email, letter(email, {**BODY, "queue": None, "key": False, "event": "case.overdue"}))
     assert box.letters[0]["Subject"] == "跟进事项已超时 #12: 客户留言"
+
+
+def test_letter_about_a_case_not_put_right_in_time_names_the_department_and_both_deadlines() -> None:
+    late = {"event": "case.escalated", "kind": "survey_low", "queue": None, "department": "workshop"}
+    late |= {"resolve_by": (NOW + dt.timedelta(days=3)).isoformat()}
+    subject, text = subject_and_text({**BODY, **late}, HOTLINE, LINK)
+    assert subject == "跟进事项逾期未办结 #12: 回访低分 · 大客户 · 维修车间"
+    assert "2026-11-22 14:30 前联系客户，2026-11-25 10:30 前办结" in text and LINK in text
+
+
+@pytest.mark.parametrize("kind", get_args(CaseKind))
+@pytest.mark.parametrize("event", get_args(Event))
+@pytest.mark.parametrize("language", ["zh-CN", "en"])
+def test_there_are_words_for_every_news_of_every_kind_of_case(kind: str, event: str, language: str) -> None:
+    number = HOTLINE.hotline.model_copy(update={"languages": [language]})
+    business = HOTLINE.model_copy(update={"hotline": number})
+    subject, text = subject_and_text({**BODY, "event": f"case.{event}", "kind": kind}, business, LINK)
+    assert "#12" in subject and "{" not in text
 
 
 def test_letter_that_some_receivers_get_has_arrived(mailbox: tuple[Email, Mailbox]) -> None:

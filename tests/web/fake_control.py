@@ -13,7 +13,7 @@ from ivr.store.live import LiveBoard
 from ivr.store.models import Call as Record
 from ivr.store.models import JournalEvent, JournalPosition
 from ivr.store.session import Store
-from ivr.telephony.control import AsteriskUnreachable, Call, CommandRefused, SuperviseMode
+from ivr.telephony.control import AsteriskUnreachable, Call, CaseCall, CommandRefused, SuperviseMode
 
 CALLER_BRIDGE, CONSULT_BRIDGE = "bridge-caller", "bridge-consult"
 
@@ -28,6 +28,7 @@ class FakeControl:
         self.agents = {number: self._line("logged_out") for number in hotline.agents}
         self.waiting: list[dict[str, Any]] = []
         self.supervised: list[tuple[str, str, str]] = []
+        self.called_back: list[tuple[str, str, CaseCall]] = []
         self.consulted: dict[str, str] = {}
         self.joined: dict[str, str] = {}
         self._answered: set[str] = set()
@@ -40,6 +41,7 @@ class FakeControl:
         self.consulted.clear()
         self.joined.clear()
         self.supervised.clear()
+        self.called_back.clear()
         while self._answered:
             self._record(self._answered.pop(), None)
         with self._store.write() as session:
@@ -171,6 +173,12 @@ class FakeControl:
             raise CommandRefused("not_own_team", "Not the own team.")
         self._require(agent, "talking", "hold")
         self.supervised.append((supervisor, agent, mode))
+
+    def return_call(self, agent: str, number: str, case: CaseCall) -> None:
+        self._require(agent)
+        if self.agents[agent]["state"] not in ("free", "paused", "wrap_up"):
+            raise CommandRefused("on_a_call", "On the phone.")
+        self.called_back.append((agent, number, case))
 
     def originate(self, call: Call) -> None:
         raise NotImplementedError
