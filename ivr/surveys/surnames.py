@@ -11,7 +11,7 @@ from ivr.errors import IvrError
 from ivr.hotline import Hotline, HotlineInForce
 from ivr.settings import Settings
 from ivr.speech.prompts import PromptStore
-from ivr.speech.surname_sounds import Addressed, ensure, missing_sounds
+from ivr.speech.surname_sounds import Addressed, ensure, missing_sounds, surname_sound
 from ivr.store.customers import Customer, Visit
 from ivr.store.session import Store, open_store
 from ivr.store.surveys import Contact
@@ -36,7 +36,8 @@ def soon_addressed(session: Session, now: dt.datetime) -> Iterator[Addressed]:
 
 
 class SurnameKeeper:
-    """Makes the sounds that are missing; `look` is called now and then by the one scheduler.
+    """Makes the sounds that are missing, and tells the dialler which there are; `look` is called now and then by the
+    one scheduler.
 
     What cannot be made is said once and tried again: the customers are greeted without their names meanwhile.
     """
@@ -66,11 +67,19 @@ class SurnameKeeper:
         self._complained = trouble
         return silent
 
+    def sound(self, surname: str, title: str, language: str) -> str:
+        """The prompt that says surname and title, for the dialler's order; empty where there is no such sound."""
+        return surname_sound(self._prompts(self._hotline()), Addressed(surname, title, language))
+
     def _make_missing(self) -> int:
         hotline = self._hotline()
-        if self._known is None or self._known[0] is not hotline:
-            self._known = hotline, PromptStore(self._settings.paths, hotline)
         with self._store.read() as session:
             whom = list(soon_addressed(session, self._now()))
-        missing = missing_sounds(self._known[1], whom)
+        missing = missing_sounds(self._prompts(hotline), whom)
         return len(ensure(self._settings, hotline, missing, self._now())) if missing else 0
+
+    def _prompts(self, hotline: Hotline) -> PromptStore:
+        known = self._known
+        if known is None or known[0] is not hotline:
+            self._known = known = hotline, PromptStore(self._settings.paths, hotline)
+        return known[1]

@@ -121,15 +121,13 @@ def keeper(settings: Settings, store: Store) -> SurnameKeeper:
     return SurnameKeeper(settings, store, lambda: NOON)
 
 
-def test_the_scheduler_gives_a_sound_to_whoever_is_rung_within_a_day(
-    keeper: SurnameKeeper, store: Store, prompts: PromptStore
-) -> None:
+def test_the_scheduler_gives_a_sound_to_whoever_is_rung_within_a_day(keeper: SurnameKeeper, store: Store) -> None:
     planned(store, "单")
     planned(store, "仇", next_at=NOON + dt.timedelta(hours=23))
     planned(store, "解", next_at=NOON + dt.timedelta(hours=25))
     planned(store, "查", state="completed")
     assert keeper.look() == 0
-    said = {name: surname_sound(prompts, Addressed(name, "先生", "zh-CN")) for name in "单仇解查"}
+    said = {name: keeper.sound(name, "先生", "zh-CN") for name in "单仇解查"}
     assert said == {"单": "surname_shan4_male", "仇": "surname_qiu2_male", "解": "", "查": ""}
 
 
