@@ -17,6 +17,7 @@ from ivr.store.session import open_store
 from ivr.surveys.plan import Planner
 from ivr.surveys.surnames import SurnameKeeper
 from ivr.telephony.callback_line import open_dialler
+from ivr.telephony.survey_line import open_survey_dialler
 from ivr.visits.uploads import sweep
 
 log = logging.getLogger(__name__)
@@ -78,6 +79,8 @@ def run(settings: Settings, stop: threading.Event) -> None:
     scheduler.add_job(planner.look, "interval", seconds=_PLAN_SECONDS, id="plan", max_instances=1)
     dialler = open_dialler(settings)
     scheduler.add_job(dialler.tick, "interval", seconds=_DIALLER_SECONDS, id="callbacks", max_instances=9)
+    surveys = open_survey_dialler(settings, names)
+    scheduler.add_job(surveys.tick, "interval", seconds=_DIALLER_SECONDS, id="surveys", max_instances=9)
     scheduler.start()
     log.info("Scheduler %d is up.", os.getpid())
     stop.wait()

@@ -1,9 +1,15 @@
 """The survey dialler's view of the carrier's line (`ivr.surveys.line.Line`), carried out by Asterisk."""
 
+from ivr.calls.journal import Journal
 from ivr.hotline import Hotline, load_hotline
+from ivr.hotline.in_force import HotlineInForce
 from ivr.settings import Settings
+from ivr.store.session import open_store
+from ivr.surveys.dialler import Dialler
+from ivr.surveys.facts import Known
 from ivr.surveys.ids import attempt_call_id, read_call_id
 from ivr.surveys.line import Order
+from ivr.surveys.surnames import SurnameKeeper
 from ivr.telephony.asterisk_control import AsteriskControl, Channel
 from ivr.telephony.control import Call
 from ivr.telephony.survey_sheet import write_sheet
@@ -52,6 +58,17 @@ class AsteriskLine:
         return load_hotline(self._settings.checked_hotline_file)
 
 
-def open_survey_line(settings: Settings) -> AsteriskLine:
-    """The instance's line, for its one scheduler."""
-    return AsteriskLine(settings, AsteriskControl(settings))
+def open_survey_dialler(settings: Settings, names: SurnameKeeper) -> Dialler:
+    """The instance's survey dialler, for its one scheduler; `names` says which customers can be greeted by name."""
+
+    def surname(known: Known) -> str:
+        return names.sound(known.customer.surname, known.customer.title, known.contact.language)
+
+    return Dialler(
+        settings.paths,
+        open_store(settings.store_url),
+        AsteriskLine(settings, AsteriskControl(settings)),
+        HotlineInForce(settings),
+        Journal(settings.paths.journal / "flow.jsonl"),
+        surname=surname,
+    )
