@@ -17,7 +17,6 @@ from ivr.web.auth import create_user
 from tests.live.callbacks import Carrier, customers_of
 from tests.live.conftest import Running, hotline_up, listen, sample_business, until
 from tests.live.ears import Ears
-from tests.live.shared import Shared
 from tests.live.talks import keys, loud_seconds, rings
 from tests.live.test_surveys import noon_somewhere
 from tests.web.conftest import browser
@@ -28,12 +27,12 @@ SOON = 30_000
 
 
 @pytest.fixture(scope="module")
-def live(shared: Shared) -> Iterator[Running]:
+def live() -> Iterator[Running]:
     business = sample_business()
     business["hotline"]["timezone"] = noon_somewhere()
     business["trunks"]["sample"]["port"] = free_udp_port("127.0.0.1")
     business["outbound"] |= {"ring_seconds": 10}
-    with hotline_up(shared, business) as running:
+    with hotline_up(business) as running:
         yield running
 
 

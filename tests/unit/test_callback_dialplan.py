@@ -74,7 +74,9 @@ def test_the_dialplan_rings_for_surveys_until_the_minute_before_the_window_close
 ) -> None:
     """GotoIfTime's last minute is within."""
     text = dialplan(with_outbound(hotline, window="09:00-12:00, 14:00-20:00"), paths, tmp_path)
-    times = re.findall(r"GotoIfTime\((.*),\*,\*,\*,(.*)\?dial\)", text[text.index("[survey-dial]") : text.index("[survey-result]")])
+    times = re.findall(
+        r"GotoIfTime\((.*),\*,\*,\*,(.*)\?dial\)", text[text.index("[survey-dial]") : text.index("[survey-result]")]
+    )
     assert times == [("09:00-11:59", "Asia/Shanghai"), ("14:00-19:59", "Asia/Shanghai")]
 
 

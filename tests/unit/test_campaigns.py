@@ -102,6 +102,7 @@ def test_the_funnel_counts_every_contact_once_and_its_states_add_up(store: Store
                 number="13800138000",
                 language="zh-CN",
                 state=state,
+                attempts=2 if dialled else 1,
                 **(known | facts),
             )
             session.add(contact)
