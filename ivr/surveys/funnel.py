@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from sqlalchemy import ColumnElement, case, exists, false, func, select, true
+from sqlalchemy import ColumnElement, case, exists, func, select, true
 from sqlalchemy.orm import Session
 
 from ivr.store.surveys import Answer, AttemptResult, Contact, ContactAttempt, ContactState
@@ -89,8 +89,7 @@ def stage_at(now: dt.datetime) -> ColumnElement[Stage]:
 def _was_dialled() -> ColumnElement[bool]:
     """Its last result tells it of most; only of the others the attempts are looked at."""
     dialled = exists().where(ContactAttempt.contact_id == Contact.id, ContactAttempt.dialled_at.is_not(None))
-    telling = Contact.last_result.not_in(_NOT_TELLING)
-    return case((Contact.attempts == 0, false()), (telling, true()), else_=dialled)
+    return case((Contact.last_result.not_in(_NOT_TELLING), true()), else_=dialled)
 
 
 def funnels(session: Session, now: dt.datetime) -> dict[str, Funnel]:
