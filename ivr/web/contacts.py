@@ -11,7 +11,10 @@ from ivr.calls.record import CallRecord
 from ivr.calls.recordings import RecordingMissing, resolve
 from ivr.store.models import ROLES
 from ivr.store.surveys import OPEN_STATES
+from ivr.surveys.campaigns import read_stop
 from ivr.surveys.events import CANCELLED
+from ivr.surveys.facts import FactFinder
+from ivr.surveys.rule import Decision
 from ivr.surveys.story import ContactNotFound, ContactStory, answer_of, contact_story
 from ivr.web.auth import Quality, Supervisor, check_form
 from ivr.web.context import Web, web_of
@@ -34,11 +37,13 @@ def contact_page(request: Request, contact_id: str, user: Quality) -> Response:
     web = web_of(request)
     story = _story(web, contact_id)
     web.trace(user.login, "contact.open", customer_id=story.customer.id)
+    is_open = story.contact.state in OPEN_STATES
     return outbound_page(
         request,
         "contact.html",
         story=story,
-        is_open=story.contact.state in OPEN_STATES,
+        decision=_decision(web, story) if is_open else None,
+        is_open=is_open,
         sounds={call_id: _sounds(web, call) for call_id, call in story.calls.items()},
         comments={
             said.answer.question: sound_of(web.settings.paths, said.answer.recording)[0]
@@ -83,6 +88,16 @@ def _story(web: Web, contact_id: str) -> ContactStory:
             return contact_story(session, contact_id, web.now())
     except ContactNotFound as error:
         raise HTTPException(404) from error
+
+
+def _decision(web: Web, story: ContactStory) -> Decision | None:
+    """What the dialler would do with it this moment; None without a business file."""
+    hotline = web.hotline()
+    if hotline is None:
+        return None
+    stopped = read_stop(web.settings.paths) is not None
+    with web.store.read() as session:
+        return FactFinder(hotline).why(session, story.contact, web.now(), stopped=stopped)
 
 
 def _sounds(web: Web, call: CallRecord) -> Sounds:

@@ -36,6 +36,13 @@ def test_both_languages_have_the_same_words() -> None:
         assert set(re.findall(r"{\w+}", text)) == set(re.findall(r"{\w+}", english[key])), key
 
 
+@pytest.mark.parametrize("language", i18n.LANGUAGES)
+def test_every_word_stands_in_its_file_once(language: str) -> None:
+    lines = (WEB / "texts" / f"{language}.yaml").read_text("utf-8").splitlines()
+    keys = [line.partition(":")[0] for line in lines if line and not line.startswith(("#", " "))]
+    assert [key for key in set(keys) if keys.count(key) > 1] == []
+
+
 def test_every_word_that_a_template_asks_for_exists_and_none_is_idle() -> None:
     sources = "".join(file.read_text("utf-8") for file in (WEB / "templates").glob("*.html"))
     known = i18n.texts("zh-CN").keys()

@@ -302,7 +302,7 @@ def test_a_contact_tells_its_whole_story(sign_in: SignIn, store: Store) -> None:
 
 def test_what_comes_next_is_told_of_a_contact_that_waits(sign_in: SignIn) -> None:
     page = sign_in("qa").get(f"/contacts/{WAITING}").text
-    for expected in ("接下来", "无人接听后的间隔", "最早 2026-11-22 12:30", "以后不再为此拨打"):
+    for expected in ("接下来", "现在不拨打：无人接听后的间隔", "最早 2026-11-22 12:32", "以后不再为此拨打"):
         assert expected in page
     assert "接下来" not in sign_in("qa").get(f"/contacts/{DONE}").text
 
