@@ -10,15 +10,16 @@ from playwright.sync_api import Browser, Page, expect
 
 from ivr.cases.return_calls import is_return_call
 from ivr.demo.phone import Phone
-from ivr.demo.sipp import free_udp_port
+from ivr.demo.sipp import SippRun, free_udp_port
 from ivr.store.followup import Message
 from ivr.store.session import Store, open_store
 from ivr.web.auth import create_user
-from tests.live.callbacks import Carrier, customers_of
 from tests.live.conftest import Running, hotline_up, listen, sample_business, until
 from tests.live.ears import Ears
 from tests.live.talks import keys, loud_seconds, rings
+from tests.live.test_callbacks import Carrier
 from tests.live.test_surveys import noon_somewhere
+from tests.phones import SCENARIOS
 from tests.web.conftest import browser
 
 __all__ = ["browser"]
@@ -38,8 +39,12 @@ def live() -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def carrier(live: Running) -> Iterator[Carrier]:
-    with customers_of(live) as found:
-        yield found
+    """The carrier at the end of the trunk."""
+    sound = ["-rtp_echo", "-mp", str(free_udp_port("127.0.0.1"))]
+    port = live.hotline.trunks["sample"].port
+    scenario = SCENARIOS / "carrier.xml"
+    with SippRun(scenario, live.server, "customers", calls=1000, listen=port, limit_seconds=3000, more=sound) as run:
+        yield Carrier(run)
 
 
 @pytest.fixture(scope="module")
