@@ -25,7 +25,8 @@ from tests.stores import engine_url, store
 __all__ = ["engine_url", "store"]
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 KEYS = ["id", "direction", "caller", "started_at", "answered_at", "ended_at", "outcome", "queue", "agent"]
-KEYS += ["wait_seconds", "talk_seconds", "menu_path", "legs", "score", "offered", "callback_of", "hold_seconds"]
+KEYS += ["wait_seconds", "talk_seconds", "menu_path", "legs", "score", "offered", "callback_of"]
+KEYS += ["contact_id", "hold_seconds"]
 KEYS += ["transfers", "message", "rating", "notes", "callback"]
 
 
