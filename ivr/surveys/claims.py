@@ -8,6 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from ivr.callbacks.caps import being_rung
+from ivr.store.customers import Visit
 from ivr.store.session import Store
 from ivr.store.surveys import AttemptResult, Campaign, Contact, ContactAttempt, DoNotCall
 from ivr.surveys.ids import attempt_call_id
@@ -18,7 +19,8 @@ def claim(store: Store, order: Order, reason: str, now: datetime) -> bool:
     """Claim an attempt for this dialler alone, and say why now.
 
     False when it is not the next one, when another was quicker, or when what allowed it is so no more: the campaign
-    was paused, the number was put on the do-not-call list, or it rings already. Raises StoreUnavailable.
+    was paused, the visit withdrawn or its consent, the number was put on the do-not-call list, or it rings already.
+    Raises StoreUnavailable.
     """
     try:
         with store.write() as session:
@@ -32,6 +34,7 @@ def claim(store: Store, order: Order, reason: str, now: datetime) -> bool:
                     Contact.state == "planned",
                     Contact.attempts == order.attempt - 1,
                     exists().where(Campaign.survey == order.survey, Campaign.state == "running"),
+                    exists().where(Visit.id == Contact.visit_id, Visit.consent, Visit.withdrawn_at.is_(None)),
                     ~exists().where(DoNotCall.number == order.number),
                 )
                 .values(state="dialling", attempts=order.attempt, reason=reason)

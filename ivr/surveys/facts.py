@@ -115,6 +115,8 @@ class FactFinder:
             return "do_not_call"
         if customer.blocked or row.number in read.blocked:
             return "blocked"
+        if visit.withdrawn_at is not None:
+            return "withdrawn"
         return None if visit.consent else "no_consent"
 
 

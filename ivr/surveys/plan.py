@@ -80,7 +80,7 @@ def _unplanned(name: str, survey: Survey, now: datetime, after: int) -> Select[V
     chosen = (
         select(Visit, Customer)
         .join(Customer, Customer.id == Visit.customer_id)
-        .where(Visit.id > after, Visit.at > since, Visit.consent, ~has_one)
+        .where(Visit.id > after, Visit.at > since, Visit.consent, Visit.withdrawn_at.is_(None), ~has_one)
     )
     if survey.visits:
         chosen = chosen.where(Visit.kind.in_(survey.visits))

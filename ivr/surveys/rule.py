@@ -11,7 +11,7 @@ from ivr.store.surveys import AttemptResult
 from ivr.surveys.policy import PARTS, Part, Windows
 
 Step = Literal["dial", "wait", "give_up", "expire"]
-Barred = Literal["do_not_call", "blocked", "no_consent", "number_unusable"]
+Barred = Literal["do_not_call", "blocked", "no_consent", "withdrawn", "number_unusable"]
 InUse = Literal["calling_us", "being_rung"]
 Reason = Literal[
     # why now
@@ -53,6 +53,7 @@ Reason = Literal[
     "do_not_call",
     "blocked",
     "no_consent",
+    "withdrawn",
     "number_unusable",
     "over",
 ]

@@ -151,7 +151,7 @@ def test_later_without_a_time_is_some_hours_later() -> None:
     assert after("later", at("10:00")) == Decision("wait", "agreed_later", at("13:00"))
 
 
-@pytest.mark.parametrize("barred", ["do_not_call", "blocked", "no_consent", "number_unusable"])
+@pytest.mark.parametrize("barred", ["do_not_call", "blocked", "no_consent", "withdrawn", "number_unusable"])
 def test_who_must_not_be_rung_is_given_up_with_the_reason(barred: Any) -> None:
     assert decide(DUE, [], here(at("10:00"), barred=barred)) == Decision("give_up", barred)
 
