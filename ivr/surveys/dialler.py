@@ -222,6 +222,7 @@ class Dialler:
             number=row.number,
             survey=row.survey,
             language=row.language if row.language in languages else languages[0],
+            customer_id=customer.id,
             surname=self._surname(known),
             customer=f"{customer.surname}{customer.title}",
             visit_kind=known.visit.kind,

@@ -5,10 +5,9 @@ The plan makes contacts and the dialler claims attempts; what stands in the tabl
 gone with its visit nothing is written, but its number stays on the do-not-call list.
 """
 
-from collections.abc import Collection, Iterable
-from dataclasses import asdict, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from itertools import count
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -16,12 +15,24 @@ from sqlalchemy.orm import Session
 from ivr.calls.events import Event
 from ivr.store.models import JournalEvent
 from ivr.store.surveys import Answer, Contact, ContactAttempt, DoNotCall
-from ivr.surveys.attempts import DECISIONS, TOLD, Attempt, Given, read_answers, read_attempts, read_progress
+from ivr.surveys.attempts import (
+    DECISIONS,
+    TOLD,
+    Attempt,
+    Given,
+    Progress,
+    read_answers,
+    read_attempts,
+    read_progress,
+)
 from ivr.surveys.events import DO_NOT_CALL, MAY_CALL
 from ivr.surveys.ids import attempt_call_id, read_call_id
 
 _RESTARTED = "QUEUESTART"
 _ATTEMPTS_AT_ONCE = 20
+_CONTACTS_AT_ONCE = 100
+
+_AttemptRows = dict[int, ContactAttempt]
 
 
 def apply(session: Session, events: Iterable[Event]) -> None:
@@ -41,8 +52,7 @@ def apply(session: Session, events: Iterable[Event]) -> None:
     session.flush()
     if restarted:
         contacts.update(session.scalars(select(ContactAttempt.contact_id).where(ContactAttempt.result.is_(None))))
-    for contact_id in sorted(contacts):
-        write_contact(session, contact_id)
+    _write_contacts(session, sorted(contacts))
     _write_do_not_call(session, numbers - {""})
 
 
@@ -51,64 +61,77 @@ def write_contact(session: Session, contact_id: str) -> None:
 
     For whoever makes a contact, too: Asterisk may have rung the customer before the table was made anew.
     """
-    row = session.get(Contact, contact_id)
-    if row is None:
-        return
-    events = events_of_contact(session, contact_id)
-    attempts = read_attempts(events, _restarts(session))
-    for attempt in attempts:
-        _write_attempt(session, row, attempt)
-    session.flush()
-    _write_answers(session, contact_id, read_answers(events))
-    claimed = _rows(session, contact_id)
-    over = [one for one in claimed if one.result is not None]
-    progress = read_progress(events, attempts)
-    row.attempts = max((one.attempt for one in claimed), default=0)
-    row.last_result = over[-1].result if over else None
-    row.reached_at, row.agreed_at, row.asking = progress.reached_at, progress.agreed_at, progress.asking
-    row.ended_at = progress.ended_at
-    row.state = progress.state or ("dialling" if len(over) < len(claimed) else "planned")
-    if over and over[-1].ended_at:
-        row.next_at = max(row.next_at, over[-1].ended_at)
-    session.flush()
+    _write_contacts(session, [contact_id])
 
 
 def attempts_of(session: Session, contact_id: str) -> list[Attempt]:
     """Every attempt of a contact, in order: as the journal tells it, and what stands in the tables alone."""
-    told = read_attempts(events_of_contact(session, contact_id), _restarts(session))
+    rows = _attempts(session, [contact_id])[contact_id]
+    told = read_attempts(_events(session, {contact_id: rows})[contact_id], _restarts(session))
     found = {attempt.number: attempt for attempt in told}
-    for row in _rows(session, contact_id):
-        known = found.get(row.attempt, Attempt(row.attempt, row.call_id))
+    for number, row in rows.items():
+        known = found.get(number, Attempt(number, row.call_id))
         if known.result is None:
             known = replace(known, result=row.result, ended_at=row.ended_at)
-        found[row.attempt] = known
+        found[number] = known
     return [found[number] for number in sorted(found)]
 
 
 def events_of_contact(session: Session, contact_id: str) -> list[Event]:
     """The journal's events that tell of a contact and of its attempts."""
-    claimed = max((row.attempt for row in _rows(session, contact_id)), default=0)
-    events = _events(session, [contact_id])
-    # The ids are known beforehand, so the index finds them; attempts nobody claimed are known to the journal alone.
-    for first in count(1, _ATTEMPTS_AT_ONCE):
-        ids = [attempt_call_id(contact_id, number) for number in range(first, first + _ATTEMPTS_AT_ONCE)]
-        found = _events(session, ids)
-        events += found
-        if first + _ATTEMPTS_AT_ONCE > claimed and not found:
-            break
-    return events
+    return _events(session, _attempts(session, [contact_id]))[contact_id]
 
 
-def _events(session: Session, calls: Collection[str]) -> list[Event]:
-    rows = session.scalars(
-        select(JournalEvent).where(JournalEvent.call_id.in_(calls), JournalEvent.kind.in_((*TOLD, *DECISIONS)))
-    )
-    return [_event(row) for row in rows if row.at is not None]
+def _write_contacts(session: Session, ids: Sequence[str]) -> None:
+    restarts = _restarts(session) if ids else []
+    for start in range(0, len(ids), _CONTACTS_AT_ONCE):
+        some = ids[start : start + _CONTACTS_AT_ONCE]
+        contacts = session.scalars(select(Contact).where(Contact.id.in_(some))).all()
+        rows = _attempts(session, [contact.id for contact in contacts])
+        answers = _answers(session, rows)
+        events = _events(session, rows)
+        for contact in contacts:
+            attempts = read_attempts(events[contact.id], restarts)
+            _write_attempts(session, contact, rows[contact.id], attempts)
+            _write_answers(session, contact.id, answers[contact.id], read_answers(events[contact.id]))
+            _write_progress(contact, rows[contact.id], read_progress(events[contact.id], attempts))
+        session.flush()
 
 
-def _rows(session: Session, contact_id: str) -> list[ContactAttempt]:
-    rows = select(ContactAttempt).where(ContactAttempt.contact_id == contact_id).order_by(ContactAttempt.attempt)
-    return list(session.scalars(rows))
+def _attempts(session: Session, contacts: Collection[str]) -> dict[str, _AttemptRows]:
+    """What the tables know of each contact's attempts, by their number."""
+    found: dict[str, _AttemptRows] = {contact: {} for contact in contacts}
+    for row in session.scalars(select(ContactAttempt).where(ContactAttempt.contact_id.in_(contacts))):
+        found[row.contact_id][row.attempt] = row
+    return found
+
+
+def _answers(session: Session, contacts: Collection[str]) -> dict[str, dict[str, Answer]]:
+    found: dict[str, dict[str, Answer]] = {contact: {} for contact in contacts}
+    for row in session.scalars(select(Answer).where(Answer.contact_id.in_(contacts))):
+        found[row.contact_id][row.question] = row
+    return found
+
+
+def _events(session: Session, contacts: Mapping[str, _AttemptRows]) -> dict[str, list[Event]]:
+    """Every event about these contacts. The ids of their calls are known beforehand, so the index finds them; attempts
+    that nobody claimed are known to the journal alone."""
+    found: dict[str, list[Event]] = {contact: [] for contact in contacts}
+    wanted, asking, first = list(contacts), set(contacts), 1
+    while asking:
+        numbers = range(first, first + _ATTEMPTS_AT_ONCE)
+        wanted += [attempt_call_id(contact, number) for contact in asking for number in numbers]
+        told = select(JournalEvent).where(JournalEvent.call_id.in_(wanted), JournalEvent.kind.in_((*TOLD, *DECISIONS)))
+        heard_of: set[str] = set()
+        for row in session.scalars(told):
+            attempt = read_call_id(row.call_id)
+            contact = attempt[0] if attempt else str(row.call_id)
+            found[contact].append(_event(row))
+            heard_of.update([contact] if attempt else [])
+        first += _ATTEMPTS_AT_ONCE
+        asking = {contact for contact in asking if contact in heard_of or max(contacts[contact], default=0) >= first}
+        wanted = []
+    return found
 
 
 def _restarts(session: Session) -> list[datetime]:
@@ -116,26 +139,43 @@ def _restarts(session: Session) -> list[datetime]:
     return [at for at in session.scalars(started) if at]
 
 
-def _write_attempt(session: Session, contact: Contact, attempt: Attempt) -> None:
-    row = session.get(ContactAttempt, (contact.id, attempt.number))
-    began = min((at for at in (attempt.dialled_at, attempt.answered_at, attempt.ended_at) if at), default=None)
-    if row is None and began is None:
-        return
-    if row is None:
-        own = {"contact_id": contact.id, "attempt": attempt.number, "call_id": attempt.call_id}
-        row = ContactAttempt(**own, number=contact.number, claimed_at=began)
-        session.add(row)
-    row.claimed_at = min(row.claimed_at, began or row.claimed_at)
-    row.dialled_at, row.answered_at = attempt.dialled_at, attempt.answered_at
-    if attempt.result is not None:
-        row.result, row.ended_at = attempt.result, attempt.ended_at
+def _write_attempts(session: Session, contact: Contact, rows: _AttemptRows, attempts: Iterable[Attempt]) -> None:
+    for attempt in attempts:
+        row = rows.get(attempt.number)
+        began = min((at for at in (attempt.dialled_at, attempt.answered_at, attempt.ended_at) if at), default=None)
+        if row is None and began is None:
+            continue
+        if row is None:
+            own = {"contact_id": contact.id, "attempt": attempt.number, "call_id": attempt.call_id}
+            row = rows[attempt.number] = ContactAttempt(**own, number=contact.number, claimed_at=began)
+            session.add(row)
+        row.claimed_at = min(row.claimed_at, began or row.claimed_at)
+        row.dialled_at, row.answered_at = attempt.dialled_at, attempt.answered_at
+        if attempt.result is not None:
+            row.result, row.ended_at = attempt.result, attempt.ended_at
 
 
-def _write_answers(session: Session, contact_id: str, answers: dict[str, Given]) -> None:
-    gone = delete(Answer).where(Answer.contact_id == contact_id, Answer.question.not_in(list(answers)))
-    session.execute(gone)
-    for given in answers.values():
-        session.merge(Answer(contact_id=contact_id, **asdict(given)))
+def _write_answers(session: Session, contact: str, rows: dict[str, Answer], answers: Mapping[str, Given]) -> None:
+    for question, row in rows.items():
+        if question not in answers:
+            session.delete(row)
+    for question, given in answers.items():
+        if question not in rows:
+            session.add(Answer(contact_id=contact, **vars(given)))
+            continue
+        for name, value in vars(given).items():
+            setattr(rows[question], name, value)
+
+
+def _write_progress(contact: Contact, rows: _AttemptRows, progress: Progress) -> None:
+    over = [row for _, row in sorted(rows.items()) if row.result is not None]
+    contact.attempts = max(rows, default=0)
+    contact.last_result = over[-1].result if over else None
+    contact.reached_at, contact.agreed_at, contact.asking = progress.reached_at, progress.agreed_at, progress.asking
+    contact.ended_at = progress.ended_at
+    contact.state = progress.state or ("dialling" if len(over) < len(rows) else "planned")
+    if over and over[-1].ended_at:
+        contact.next_at = max(contact.next_at, over[-1].ended_at)
 
 
 def _write_do_not_call(session: Session, numbers: Collection[str]) -> None:

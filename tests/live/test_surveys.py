@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from ivr.demo.rtp import RtpLine, RtpLines
 from ivr.demo.sipp import SippRun, free_udp_port
@@ -54,6 +56,11 @@ class Customers:
         store.close()
         return contact
 
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        with closing(open_store(self.live.settings.store_url)) as store, store.read() as session:
+            yield session
+
     def ring(self, contact: str, attempt: int = 1, **order: object) -> str:
         """Have the contact rung, as the dialler would; the call's id."""
         number = self.contact(contact).number
@@ -62,28 +69,18 @@ class Customers:
         return attempt_call_id(contact, attempt)
 
     def contact(self, contact: str) -> Contact:
-        store = open_store(self.live.settings.store_url)
-        with store.read() as session:
-            found = session.get_one(Contact, contact)
-        store.close()
-        return found
+        with self.reading() as session:
+            return session.get_one(Contact, contact)
 
     def attempts(self, contact: str) -> list[str | None]:
-        store = open_store(self.live.settings.store_url)
-        with store.read() as session:
-            chosen = select(ContactAttempt).where(ContactAttempt.contact_id == contact)
-            found = [row.result for row in session.scalars(chosen.order_by(ContactAttempt.attempt))]
-        store.close()
-        return found
+        chosen = select(ContactAttempt).where(ContactAttempt.contact_id == contact)
+        with self.reading() as session:
+            return [row.result for row in session.scalars(chosen.order_by(ContactAttempt.attempt))]
 
     def answers(self, contact: str) -> dict[str, str]:
-        store = open_store(self.live.settings.store_url)
-        with store.read() as session:
-            found = {
-                row.question: row.value for row in session.scalars(select(Answer).where(Answer.contact_id == contact))
-            }
-        store.close()
-        return found
+        chosen = select(Answer).where(Answer.contact_id == contact)
+        with self.reading() as session:
+            return {row.question: row.value for row in session.scalars(chosen)}
 
     def wait_for(self, contact: str, *results: str) -> Contact:
         """The contact, once its attempts have ended so."""
@@ -101,12 +98,19 @@ class Customers:
     def wait_noticed(self, what: str, number: str) -> None:
         until(lambda: self.noticed(what, number) > 0, lambda: f"{number} {what}: {self.run.happened()}")
 
-    def say_hello(self, number: str) -> RtpLine:
-        """Pick up, and say 喂."""
-        self.wait_noticed("answered", number)
-        listen(0.3)
-        self.lines[number].hum(0.4)
+    def pick_up(self, number: str, times: int = 1) -> RtpLine:
+        """The phone rings and is answered, for the so-manieth time; the customer's end of the sound."""
+        until(lambda: self.noticed("answered", number) == times, lambda: f"{number} answers: {self.run.happened()}")
+        port = next(line for line in reversed(self.run.happened()) if line.startswith(f"speaks-to {number} "))
+        self.lines[number].remote = (self.live.server[0], int(port.rpartition(" ")[2]))
         return self.lines[number]
+
+    def say_hello(self, number: str, times: int = 1) -> RtpLine:
+        """Pick up, and say 喂."""
+        line = self.pick_up(number, times)
+        listen(0.3)
+        line.hum(0.4)
+        return line
 
 
 def noon_somewhere() -> str:
@@ -231,9 +235,7 @@ def test_s10_a_customer_who_is_cut_off_is_rung_again_and_goes_on(
     assert (broken.state, broken.asking, customers.answers(contact)) == ("planned", "solved", {"overall": "4"})
 
     again = customers.ring(contact, 2, asking="solved", answers=(("overall", "4"),))
-    until(lambda: customers.noticed("answered", number) == 2, "the second call is answered")
-    listen(0.3)
-    line.hum(0.4)
+    customers.say_hello(number, times=2)
     watch.wait_in(again, "survey.heard")
     line.press("1")
     answer(watch, line, again, solved="1", recommend="5")
@@ -252,10 +254,8 @@ def test_s26_9_is_never_again(live: Running, customers: Customers, watch: Journa
     watch.wait_in(call_id, "survey.heard")
     line.press("19")
     assert customers.wait_for(contact, "do_not_call").state == "do_not_call"
-    store = open_store(live.settings.store_url)
-    with store.read() as session:
+    with customers.reading() as session:
         assert session.get_one(DoNotCall, number).call_id == call_id
-    store.close()
 
 
 @pytest.mark.standards("S8", "S26")
@@ -294,8 +294,7 @@ def test_s26_a_voicemail_gets_no_message(live: Running, customers: Customers, wa
     number = NUMBERS[55]
     contact = customers.visited(number)
     call_id = customers.ring(contact)
-    customers.wait_noticed("answered", number)
-    customers.lines[number].hum(7.0)
+    customers.pick_up(number).hum(7.0)
     assert customers.wait_for(contact, "machine").state == "planned"
     assert watch.wait_in(call_id, "survey.heard").data["who"] == "machine"
     record = live.record(call_id, lambda record: len(record.legs) == 2)
@@ -310,12 +309,12 @@ def test_s26_a_phone_menu_that_talks_on_is_let_go(live: Running, customers: Cust
     number = NUMBERS[65]
     contact = customers.visited(number)
     call_id = customers.ring(contact)
-    customers.wait_noticed("answered", number)
-    customers.lines[number].hum(60.0)
+    line = customers.pick_up(number)
+    line.hum(60.0)
     customers.wait_for(contact, "phone_menu")
+    line.hum(0.0)
     assert watch.wait_in(call_id, "survey.heard").data["who"] == "phone_menu"
     assert customers.noticed("is-released", number) == 1
-    customers.lines[number].hum(0.0)
 
 
 @pytest.mark.standards("S10", "S20")
