@@ -127,6 +127,7 @@ _TOLD_BY_FLOW: dict[str, tuple[Who, str]] = {
     "rating.skipped": ("caller", "rates_not"),
     "case.taken": ("agent", "case_taken"),
     "case.closed": ("agent", "case_closed"),
+    "case.given": ("agent", "case_given"),
     "case.called": ("agent", "case_called"),
     "case.escalated": ("system", "case_escalated"),
     "flow.failed": ("system", "flow_failed"),

@@ -1,4 +1,4 @@
-"""What people do with a case: take it, move it, close it. The fact goes to the journal first, the table follows it."""
+"""What people do with a case: take, give, move, close it. The fact goes to the journal first, the table follows."""
 
 import datetime as dt
 from collections.abc import Collection, Iterable
@@ -16,15 +16,18 @@ from ivr.store.models import JournalEvent
 from ivr.store.session import Store
 
 MAX_OUTCOME = 2000
-TAKEN, MOVED, CLOSED = "case.taken", "case.moved", "case.closed"
+TAKEN, GIVEN, MOVED, CLOSED = "case.taken", "case.given", "case.moved", "case.closed"
 ESCALATED = "case.escalated"
 """It is open beyond the time in which it should have been put right; told by the scheduler."""
-_KINDS = (TAKEN, MOVED, CLOSED, ESCALATED)
+_KINDS = (TAKEN, GIVEN, MOVED, CLOSED, ESCALATED)
+_KIND_OF: dict[Act, str] = {"take": TAKEN, "give": GIVEN, "move": MOVED, "close": CLOSED}
 _REASONS = {
     "closed": ("The case is closed.", "open the page anew to see by whom"),
     "taken": ("Somebody works on the case already.", "ask them, or a supervisor"),
     "not_yours": ("Somebody else works on the case.", "ask them, or a supervisor"),
     "not_taken": ("Nobody works on the case yet.", "take it first"),
+    "not_in_charge": ("Who is in charge gives a case to somebody.", "ask a supervisor"),
+    "nobody": ("There is nobody of this login.", "`ivr users list` shows who there is"),
     "no_outcome": ("A case is closed with an outcome.", "say what was done for the customer"),
     "behind": ("The records do not know yet all that has happened.", "try again in a moment; `ivr status`"),
     "no_number": ("This number cannot be dialled.", "write another into the customer's file"),
@@ -58,6 +61,23 @@ def reference(case: Case) -> str:
 def take(store: Store, journal: Journal, case_id: int, by: str, now: dt.datetime, *, in_charge: bool = False) -> None:
     """Work on a case; one in charge may take it over. Raises CaseNotFound, CaseRefused, OSError."""
     _do(store, journal, case_id, "take", by, now, in_charge)
+
+
+def give(
+    store: Store,
+    journal: Journal,
+    case_id: int,
+    by: str,
+    to: str,
+    now: dt.datetime,
+    *,
+    known: Collection[str],
+    in_charge: bool = False,
+) -> None:
+    """Have somebody work on a case; `known` are the logins there are. Raises CaseNotFound, CaseRefused, OSError."""
+    if to not in known:
+        raise CaseRefused("nobody")
+    _do(store, journal, case_id, "give", by, now, in_charge, to=to)
 
 
 def move(
@@ -105,7 +125,7 @@ def _do(
         )
         if problem is not None:
             raise CaseRefused(problem)
-        write(journal, case, {"take": TAKEN, "move": MOVED}.get(act, CLOSED), now, by=by, **facts)
+        write(journal, case, _KIND_OF[act], now, by=by, **facts)
 
 
 def find(session: Session, case_id: int) -> Case:
@@ -151,8 +171,8 @@ def _follow(case: Case, event: Event) -> None:
     if case.state == "closed":
         return
     by = str(event.data.get("by") or "")
-    if event.kind == TAKEN:
-        case.state, case.owner = "taken", by
+    if event.kind in (TAKEN, GIVEN):
+        case.state, case.owner = "taken", str(event.data.get("to") or "") or by
     elif event.kind == MOVED:
         case.department = str(event.data.get("department") or "") or None
     elif event.kind == ESCALATED:

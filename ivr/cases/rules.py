@@ -9,7 +9,7 @@ from ivr.hotline.calendar import DayCalendar
 from ivr.hotline.model import Standards
 from ivr.store.followup import CaseKind, CaseState
 
-Act = Literal["take", "close", "move", "call"]
+Act = Literal["take", "give", "move", "call", "close"]
 
 COMPLAINT = "complaint"
 """The disposition of `hotline.yaml` with which an agent says that a call was a complaint."""
@@ -66,10 +66,12 @@ def refused(act: Act, state: CaseState, owner: str | None, by: str, outcome: str
     """Why something cannot be done with a case now (the last part of a text key); None when it can.
 
     Whoever works on it calls the customer, moves it to another department and closes it, with an outcome; one in
-    charge may take it over, move and close it.
+    charge may take it over, give it to somebody, move and close it.
     """
     if state == "closed":
         return "closed"
+    if act == "give":
+        return None if in_charge else "not_in_charge"
     if act == "take":
         return "taken" if state == "taken" and not (in_charge and owner != by) else None
     if owner != by and not (in_charge and act != "call"):

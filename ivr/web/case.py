@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse
+from sqlalchemy import select
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -16,12 +17,12 @@ from ivr.cases.calling import Caller, Desk, is_on_do_not_call
 from ivr.cases.record import CaseRecord, Reader, get_case
 from ivr.cases.return_calls import UNDER_WAY, calls_of_case
 from ivr.hotline import Survey
-from ivr.store.models import spoken_text
+from ivr.store.models import User, spoken_text
 from ivr.surveys.campaigns import read_stop
 from ivr.surveys.story import ContactNotFound, answer_of, contact_story
 from ivr.telephony.control import ControlError
 from ivr.web.answers import answer, refusal_key, said
-from ivr.web.auth import Agent, Role, SignedIn, check_form, signed_in
+from ivr.web.auth import Agent, Role, SignedIn, Supervisor, check_form, signed_in
 from ivr.web.case_survey import given_answers
 from ivr.web.context import Web, csrf_token, fragment, page, web_of
 from ivr.web.desk import in_page_language
@@ -51,6 +52,19 @@ def take(request: Request, case_id: str, user: Agent) -> Response:
     except acts.CaseRefused as error:
         return _case_page(request, case_id, user, error.problem, 409)
     web.trace(user.login, "case.take", case.call_id)
+    return RedirectResponse(f"/cases/{case.id}", 303)
+
+
+@router.post("/give", dependencies=[Depends(check_form)])
+def give(request: Request, case_id: str, user: Supervisor, to: str = Form("")) -> Response:
+    """Have somebody work on it: agents do not see what may be about them, so it is given to them."""
+    web = web_of(request)
+    case = visible_case(web, user, case_id)
+    try:
+        acts.give(web.store, journal_of(web), case.id, user.login, to, web.now(), known=_accounts(web), in_charge=True)
+    except acts.CaseRefused as error:
+        return _case_page(request, case_id, user, error.problem, 400 if error.problem == "nobody" else 409)
+    web.trace(user.login, "case.give", case.call_id)
     return RedirectResponse(f"/cases/{case.id}", 303)
 
 
@@ -170,6 +184,7 @@ def _case_page(
         in_charge=_in_charge(user),
         may_work=case.state != "closed" and (case.owner == user.login or _in_charge(user)),
         departments=names.departments(case.department),
+        accounts=_accounts(web) if _in_charge(user) else {},
         calls=_calls(request, web, case, user),
         names=names,
     )
@@ -208,6 +223,12 @@ def _calls(request: Request, web: Web, case: CaseRecord, user: SignedIn) -> str:
         mine=case.state == "taken" and case.owner == user.login,
         names=names_of(request),
     )
+
+
+def _accounts(web: Web) -> dict[str, str]:
+    """Who may work on a case: login and name."""
+    with web.store.read() as session:
+        return dict(session.execute(select(User.login, User.name).order_by(User.login)).tuples().all())
 
 
 def _survey(web: Web, name: str) -> Survey | None:

@@ -220,7 +220,8 @@ def test_department_owner_and_escalation_are_the_same_after_the_cases_are_made_a
     case = opened(store, "left")["left"]
     departments = hotline().departments
     acts.move(store, journal, case, "boss", "workshop", NOW, known=departments, in_charge=True)
-    acts.take(store, journal, case, "1001", NOW)
+    acts.take(store, journal, case, "1002", NOW)
+    acts.give(store, journal, case, "boss", "1001", NOW, known=["1001"], in_charge=True)
     acts.move(store, journal, case, "1001", None, NOW, known=departments)
     acts.move(store, journal, case, "1001", "workshop", NOW, known=departments)
     remind(store, journal, hotline(), RESOLVE + HOURS)

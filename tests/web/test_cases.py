@@ -209,6 +209,18 @@ def test_s25_department_is_changed_on_the_page_by_who_works_on_it_or_is_in_charg
     assert post(boss, f"/cases/{CLOSED}/move", {"department": "workshop"}).status_code == 409
 
 
+@pytest.mark.standards("S25")
+def test_s25_case_that_agents_do_not_see_is_given_to_one_by_who_is_in_charge(sign_in: SignIn, store: Store) -> None:
+    boss, agent = sign_in("boss"), sign_in("1001")
+    assert agent.get(f"/cases/{SURVEYED}").status_code == 404
+    assert post(agent, f"/cases/{SURVEYED}/give", {"to": "1001"}).status_code == 403
+    assert post(boss, f"/cases/{SURVEYED}/give", {"to": "nobody"}).status_code == 400
+    assert post(boss, f"/cases/{SURVEYED}/give", {"to": "1001"}).status_code == 303
+    assert (case(store, SURVEYED).state, case(store, SURVEYED).owner) == ("taken", "1001")
+    assert agent.get(f"/cases/{SURVEYED}").status_code == 200
+    assert post(boss, f"/cases/{CLOSED}/give", {"to": "1001"}).status_code == 409
+
+
 # ---- calling back ----------------------------------------------------------------------------------------
 
 
