@@ -39,8 +39,11 @@ TURNS = (
     dt.datetime(2025, 1, 25, tzinfo=dt.UTC),  # the Spring Festival and its make-up days
     dt.datetime(2025, 9, 27, tzinfo=dt.UTC),  # National Day and its make-up days
     dt.datetime(2024, 12, 31, tzinfo=dt.UTC),
+    dt.datetime(2030, 9, 28, tzinfo=dt.UTC),  # a year of which nobody has published anything
+    dt.datetime(2029, 12, 30, tzinfo=dt.UTC),
 )
 """The days that rules about time stumble over."""
+_BY_LAW = ("01-01", "05-01", "05-02", "10-01", "10-02", "10-03")
 
 
 def _clock(minute: int) -> str:
@@ -98,7 +101,8 @@ class Business:
             return None
         if own is not None:
             return of_a_working_day
-        if self.holidays and day in chinese_calendar.holidays:
+        by_law = day.year > max(chinese_calendar.holidays).year and f"{day:%m-%d}" in _BY_LAW
+        if self.holidays and (day in chinese_calendar.holidays or by_law):
             return usual if self.on_holidays else None
         made_up = self.holidays and day in chinese_calendar.workdays and day.weekday() >= 5
         return of_a_working_day if made_up else usual

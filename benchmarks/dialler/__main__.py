@@ -114,9 +114,9 @@ def measure(name: str, url: str, chosen: argparse.Namespace) -> bool:
         campaigns.start(store, Journal(folder / "state" / "journal" / "flow.jsonl"), hotline, survey, by="benchmark")
         for rate in chosen.rates:
             found = paced(folder, url, store, hotline, rate, chosen.seconds)
-            told = f"{found.calls:5} calls, {found.rate:8.3f}/s, off by {found.off:6.2%}, longest gap"
-            told += f" {found.longest_gap:.2f} s"
-            print(f"{name:12} ring at {rate:5g}/s  {told}     limit {MOST_OFF:.0%}", flush=True)
+            told = f"{found.calls:5} calls, {found.rate:7.3f}/s, off by {found.off:6.2%}"
+            gap = f"longest gap {found.longest_gap:.2f} s"
+            print(f"{name:12} ring at {rate:5g}/s {told}     limit {MOST_OFF:.0%}, {gap}", flush=True)
             kept = kept and found.off <= MOST_OFF
         print(f"{name:12} a look that rings nobody {1000 * look_seconds(folder, store, hotline):5.0f} ms", flush=True)
         store.close()

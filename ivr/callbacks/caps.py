@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from ivr.callbacks.attempts import AGENT_GONE, LOST, REFUSED
 from ivr.cases.return_calls import calls_to
 from ivr.hotline import Outbound
+from ivr.store.among import among
 from ivr.store.followup import Callback, CallbackAttempt
 from ivr.store.surveys import ContactAttempt, DoNotCall
 
@@ -65,7 +66,7 @@ def dials_to(session: Session, numbers: Collection[str], now: datetime) -> dict[
     found: dict[str, list[Dial]] = {number: [] for number in numbers}
     since = now - _SPANS["per_day"]
     contacts = select(ContactAttempt).where(
-        ContactAttempt.number.in_(numbers),
+        among(session, ContactAttempt.number, numbers),
         ContactAttempt.claimed_at > since - _CLAIMED_BEFORE,
         or_(ContactAttempt.result.is_(None), ContactAttempt.result.not_in(("refused", "lost"))),
     )
@@ -77,7 +78,7 @@ def dials_to(session: Session, numbers: Collection[str], now: datetime) -> dict[
         select(Callback.number, CallbackAttempt.ended_at)
         .join(CallbackAttempt, CallbackAttempt.callback_id == Callback.id)
         .where(
-            Callback.number.in_(numbers),
+            among(session, Callback.number, numbers),
             CallbackAttempt.result.not_in(_NOBODY_RUNG),
             CallbackAttempt.ended_at > since,
         )
@@ -100,18 +101,20 @@ def being_rung(session: Session, numbers: Collection[str], now: datetime, but: s
     called_back = (
         select(Callback.number)
         .join(CallbackAttempt, CallbackAttempt.callback_id == Callback.id)
-        .where(Callback.number.in_(numbers), CallbackAttempt.result.is_(None))
+        .where(among(session, Callback.number, numbers), CallbackAttempt.result.is_(None))
     )
     return rung_otherwise(session, numbers, now, but) | set(session.scalars(called_back))
 
 
 def rung_otherwise(session: Session, numbers: Collection[str], now: datetime, but: str = "") -> set[str]:
     """Those of these numbers that ring for a survey or a return call, or are talked to."""
-    surveyed = select(ContactAttempt.number).where(ContactAttempt.number.in_(numbers), ContactAttempt.result.is_(None))
+    surveyed = select(ContactAttempt.number).where(
+        among(session, ContactAttempt.number, numbers), ContactAttempt.result.is_(None)
+    )
     wanted = (call for call in calls_to(session, numbers, now - _SPANS["per_day"]) if call.call_id != but)
     return {call.number for call in wanted if call.is_under_way(now)} | set(session.scalars(surveyed))
 
 
 def listed_among(session: Session, numbers: Collection[str]) -> set[str]:
     """Those of these numbers (as they are dialled) that stand on the do-not-call list."""
-    return set(session.scalars(select(DoNotCall.number).where(DoNotCall.number.in_(numbers))))
+    return set(session.scalars(select(DoNotCall.number).where(among(session, DoNotCall.number, numbers))))

@@ -22,7 +22,7 @@ from ivr.callbacks.caps import Caps, dials_to, listed_among, rung_otherwise
 from ivr.callbacks.line import Line, Place
 from ivr.callbacks.numbers import as_shown, callable_number
 from ivr.callbacks.owed import write_owed
-from ivr.callbacks.progress import knows_everything
+from ivr.callbacks.progress import Knowledge
 from ivr.callbacks.projection import OPEN, attempts_of
 from ivr.callbacks.rule import Circumstances, Decision, decide, in_window, line_order
 from ivr.calls.journal import Journal
@@ -91,7 +91,8 @@ class Dialler:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._paths, self._store, self._line = paths, store, line
-        self._hotline, self._journal, self._now, self._sleep = hotline, journal, now, sleep
+        self._hotline, self._journal, self._now = hotline, journal, now
+        self._knowledge = Knowledge(store, paths.journal, now, sleep)
         self._missing_since: dict[str, datetime] = {}
         self._complaint = ""
         self._looking = threading.Lock()
@@ -122,9 +123,9 @@ class Dialler:
             return {}
         with self._store.read() as session:
             busy = session.scalar(_unfinished().limit(1)) is not None
-        # First Asterisk, then the journal, then the tables: what has left the line by now is then in the tables.
+        # First Asterisk, then the journal, then the tables: what has left the line is in the tables a second later.
         standing = self._line.standing() if busy else frozenset()
-        if not knows_everything(self._store, self._paths.journal, self._sleep):
+        if not self._knowledge.is_current():
             return {}
         with self._store.read() as session:
             write_owed(session, hotline, self._journal, self._now())
@@ -240,7 +241,7 @@ def claim(store: Store, callback_id: str, attempt: int, now: datetime) -> bool:
     """Claim an attempt for this dialler alone; False when it is not the next one, or another was quicker, or when the
     customer's phone rings for something else by now."""
     with store.write() as session:
-        store.lock(session, "ingest")  # surveys are claimed under it too
+        store.lock(session, "dialling")  # surveys are claimed under it too
         row = session.get(Callback, callback_id)
         if row is None or rung_otherwise(session, [row.number], now):
             return False

@@ -24,7 +24,7 @@ def claim(store: Store, order: Order, reason: str, now: datetime) -> bool:
     """
     try:
         with store.write() as session:
-            store.lock(session, "ingest")  # queue callbacks are claimed under it too
+            store.lock(session, "dialling")  # queue callbacks are claimed under it too
             if being_rung(session, [order.number], now):
                 return False
             claimed = session.execute(
@@ -64,7 +64,7 @@ def under_way(session: Session) -> list[ContactAttempt]:
 def close_attempt(store: Store, contact_id: str, attempt: int, now: datetime) -> None:
     """End an attempt whose end nobody wrote down. Raises StoreUnavailable."""
     with store.write() as session:
-        store.lock(session, "ingest")
+        store.lock(session, "ingest")  # whatever the journal tells counts more
         row = session.get(ContactAttempt, (contact_id, attempt))
         if row is None or row.result is not None:
             return

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ivr.callbacks.progress import knows_everything
+from ivr.callbacks.progress import Knowledge
 from ivr.calls.journal import Journal
 from ivr.errors import IvrError
 from ivr.hotline import Hotline
@@ -26,7 +26,7 @@ from ivr.surveys.events import EXPIRED, GAVE_UP
 from ivr.surveys.facts import FactFinder, Known
 from ivr.surveys.ids import read_call_id
 from ivr.surveys.line import Line, Order
-from ivr.surveys.pace import Pace
+from ivr.surveys.pace import BURST_SECONDS, Pace
 from ivr.surveys.rule import LOOK_AGAIN, Decision, order_key
 from ivr.surveys.turns import is_any_due, next_in_turn, out_of_time
 
@@ -36,6 +36,8 @@ MISSING = timedelta(seconds=5)
 """A call that Asterisk does not show for so long is gone; its channel may be a moment from being made or written."""
 LOOK_SECONDS = 0.9
 """How long one look may ring customers; the next one is a second after it began."""
+_PATIENCE = 0.5
+"""Seconds that a look waits for the one before it to end."""
 _BATCH = 200
 """Contacts looked at in one look, besides those that can be rung in it."""
 _TOLD = timedelta(minutes=10)
@@ -67,6 +69,7 @@ class Dialler:
         self._paths, self._store, self._line, self._journal = paths, store, line, journal
         self._hotline, self._surname, self._now, self._sleep = hotline, surname, now, sleep
         self._finder: FactFinder | None = None
+        self._knowledge = Knowledge(store, paths.journal, now, sleep)
         self._missing_since: dict[str, datetime] = {}
         self._pace = Pace()
         self._backlog = False
@@ -75,7 +78,7 @@ class Dialler:
 
     def tick(self) -> dict[str, Decision]:
         """Look once at the contacts whose turn it is; what was decided for each, by its id."""
-        if not self._looking.acquire(blocking=False):
+        if not self._looking.acquire(timeout=_PATIENCE):
             return {}
         try:
             return self._look_or_complain()
@@ -103,18 +106,19 @@ class Dialler:
     def _look(self, facts: FactFinder, began: datetime) -> dict[str, Decision]:
         if not self._backlog:
             self._pace.idle(began.timestamp())
-        self._backlog = False
         with self._store.read() as session:
             if not under_way(session) and not is_any_due(session, facts.hotline, began):
+                self._backlog = False
                 return {}
-        # First Asterisk, then the journal, then the tables: what has left the line by now is then in the tables.
+        # First Asterisk, then the journal, then the tables: what has left the line is in the tables a second later.
         up = self._line.up()
-        if not knows_everything(self._store, self._paths.journal, self._sleep):
+        if not self._knowledge.is_current():
             return {}
         with self._store.read() as session:
             claimed = under_way(session)
         self._notice_missing(claimed, up)
         decided = self._end_what_is_too_late(facts)
+        self._backlog = False
         if self._stopped():
             self._hang_up_ringing(claimed, up)
         elif facts.hotline.outbound.trunk is not None:
@@ -161,7 +165,7 @@ class Dialler:
 
     def _ring_in_turn(self, facts: FactFinder, room: int, up: Set[str], began: datetime) -> dict[str, Decision]:
         now, rate = self._now(), facts.hotline.outbound.calls_per_second
-        at_most = math.ceil(rate * LOOK_SECONDS) + 1
+        at_most = math.ceil(rate * BURST_SECONDS) + 1
         wanted = min(room, at_most)
         talking = {named[0] for call_id in up if (named := read_call_id(call_id))}
         with self._store.read() as session:
@@ -188,8 +192,9 @@ class Dialler:
                 self._sleep(pause)
             if self._stopped():
                 return False
-            if claim(self._store, order, reasons[order.contact_id], self._now()):
-                self._pace.take(self._now().timestamp(), rate)
+            at = self._now()
+            if claim(self._store, order, reasons[order.contact_id], at):
+                self._pace.take(at.timestamp(), rate)
                 self._line.ring(order)
         return False
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from ivr.callbacks.caps import Caps, Dial, being_rung, dials_to, listed_among
 from ivr.callbacks.numbers import callable_number
 from ivr.hotline import Hotline
+from ivr.store.among import among
 from ivr.store.customers import Customer, CustomerNumber, Visit
 from ivr.store.models import Call
 from ivr.store.surveys import OPEN_STATES, Contact, ContactAttempt
@@ -136,12 +137,14 @@ def _read(session: Session, rows: Sequence[Contact], now: datetime) -> _Read:
 
 def _visits(session: Session, ids: Collection[int]) -> dict[int, tuple[Visit, Customer]]:
     joined = select(Visit, Customer).join(Customer, Customer.id == Visit.customer_id)
-    return {visit.id: (visit, customer) for visit, customer in session.execute(joined.where(Visit.id.in_(ids)))}
+    return {
+        visit.id: (visit, customer) for visit, customer in session.execute(joined.where(among(session, Visit.id, ids)))
+    }
 
 
 def _attempts(session: Session, contacts: Collection[str]) -> dict[str, list[Tried]]:
     found: dict[str, list[Tried]] = defaultdict(list)
-    asked = select(ContactAttempt).where(ContactAttempt.contact_id.in_(contacts))
+    asked = select(ContactAttempt).where(among(session, ContactAttempt.contact_id, contacts))
     for row in session.scalars(asked.order_by(ContactAttempt.contact_id, ContactAttempt.attempt)):
         tried = Tried(row.attempt, row.claimed_at, row.dialled_at, row.ended_at, row.result)
         found[row.contact_id].append(tried)
@@ -151,7 +154,7 @@ def _attempts(session: Session, contacts: Collection[str]) -> dict[str, list[Tri
 def _blocked(session: Session, numbers: Collection[str]) -> set[str]:
     """Numbers of customers who are blocked, whoever's visit it was."""
     owners = select(CustomerNumber.number).join(Customer, Customer.id == CustomerNumber.customer_id)
-    return set(session.scalars(owners.where(CustomerNumber.number.in_(numbers), Customer.blocked)))
+    return set(session.scalars(owners.where(among(session, CustomerNumber.number, numbers), Customer.blocked)))
 
 
 def _in_use(session: Session, numbers: Collection[str], now: datetime) -> dict[str, InUse]:
@@ -174,7 +177,7 @@ def _asked(
     joined = reached.join(Visit, Visit.id == Contact.visit_id).where(Contact.reached_at.is_not(None))
     found: dict[int | str, list[tuple[str, datetime]]] = defaultdict(list)
     # Two questions, for either has its index.
-    for wanted in (Visit.customer_id.in_(customers), Contact.number.in_(numbers)):
+    for wanted in (among(session, Visit.customer_id, customers), among(session, Contact.number, numbers)):
         for customer_id, number, contact_id, at in session.execute(joined.where(wanted)):
             if at is not None:
                 found[customer_id].append((contact_id, at))

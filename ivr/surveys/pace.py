@@ -1,7 +1,9 @@
 """So many calls a second, evenly: a token bucket that holds one token, and keeps the fraction of the next."""
 
-BURST_SECONDS = 2.0
-"""What a late look left undone is made up for, at most so many seconds' worth."""
+BURST_SECONDS = 3.0
+"""What a late look left undone is made up for, at most so many seconds' worth …"""
+_CATCHING_UP = 2
+"""… at so many times the rate."""
 
 
 class Pace:
@@ -13,17 +15,19 @@ class Pace:
 
     def __init__(self) -> None:
         self._due: float | None = None
+        self._last = 0.0
 
     def wait(self, now: float, rate: float) -> float:
         """Seconds until a call may begin; 0 when it may now."""
         if self._due is None:
             return 0.0
-        return min(max(0.0, self._due - now), 1 / rate)  # never longer: the clock may have been set back
+        soonest = max(self._due, self._last + 1 / (_CATCHING_UP * rate))
+        return min(max(0.0, soonest - now), 1 / rate)  # never longer: the clock may have been set back
 
     def take(self, now: float, rate: float) -> None:
         """A call begins now."""
         due = now if self._due is None else min(max(self._due, now - BURST_SECONDS), now)
-        self._due = due + 1 / rate
+        self._due, self._last = due + 1 / rate, now
 
     def idle(self, now: float) -> None:
         """Nobody has been waiting until now: idle time is not saved up for a burst."""

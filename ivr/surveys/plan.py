@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from ivr.callbacks.numbers import callable_number
 from ivr.errors import IvrError
 from ivr.hotline import Hotline, Survey
+from ivr.store.among import among
 from ivr.store.customers import Customer, CustomerNumber, Visit
 from ivr.store.models import JournalEvent
 from ivr.store.session import Store
@@ -98,7 +99,7 @@ def _make(
         known.contact.reason = decision.reason
         known.contact.next_at = decision.at or max(now, known.contact.due_at)
     columns = [column.key for column in inspect(Contact).column_attrs]
-    values = [{name: getattr(row, name) for name in columns if getattr(row, name) is not None} for row in rows]
+    values = [{name: value for name in columns if (value := getattr(row, name)) is not None} for row in rows]
     if not values:
         return 0
     on_sqlite = session.get_bind().dialect.name == "sqlite"
@@ -137,7 +138,11 @@ def _number(given: Sequence[str], own: str) -> str:
 
 def _numbers(session: Session, customers: Collection[int]) -> dict[int, list[str]]:
     found: dict[int, list[str]] = defaultdict(list)
-    rows = select(CustomerNumber).where(CustomerNumber.customer_id.in_(customers)).order_by(CustomerNumber.number)
+    rows = (
+        select(CustomerNumber)
+        .where(among(session, CustomerNumber.customer_id, customers))
+        .order_by(CustomerNumber.number)
+    )
     for row in session.scalars(rows):
         found[row.customer_id].append(row.number)
     return found
@@ -146,5 +151,5 @@ def _numbers(session: Session, customers: Collection[int]) -> dict[int, list[str
 def _told(session: Session, contacts: Sequence[str]) -> list[str]:
     """Those of these contacts that the journal tells of already: the tables were made anew."""
     named = {contact: contact for contact in contacts} | {attempt_call_id(one, 1): one for one in contacts}
-    known = select(JournalEvent.call_id).where(JournalEvent.call_id.in_(named)).distinct()
+    known = select(JournalEvent.call_id).where(among(session, JournalEvent.call_id, named)).distinct()
     return sorted({named[call_id] for call_id in session.scalars(known) if call_id})

@@ -19,6 +19,9 @@ FAR = dt.timedelta(days=120)
 """No allowed hour is looked for beyond: longer than any contact is valid."""
 
 _WIDEST: Spans = Hours.parse({"mon-sun": WIDEST}).spans[0]
+_BY_LAW = frozenset({(1, 1), (5, 1), (5, 2), (10, 1), (10, 2), (10, 3)})
+"""Public holidays whose date is the same every year, for years whose notice is not out yet. Source: the State Council's
+regulation on holidays as of 2025."""
 _LAST_MINUTE = 1
 """Nobody is rung in the last minute of a span: from our claim to the ringing phone some seconds pass."""
 
@@ -44,8 +47,8 @@ class Windows:
         if day not in self._known:
             week = self.hours.spans
             usual = week.get(day.weekday(), ())
-            free = self.on_holidays and self.calendar.is_holiday(day)
-            own = usual if free else self.calendar.spans(day, week)
+            on_a_holiday = usual if self.on_holidays else ()
+            own = on_a_holiday if self._is_holiday(day) else self.calendar.spans(day, week)
             # An own day's hours are the business's: they make a survey's shorter, never longer.
             allowed = _both(_both(own, working_day(usual, week)), _both(self.window, _WIDEST))
             self._known[day] = tuple((a, b - _LAST_MINUTE) for a, b in allowed if b - _LAST_MINUTE > a)
@@ -88,6 +91,10 @@ class Windows:
         """Whether nobody is rung all day although it is a weekday with hours: a holiday, or an own day."""
         day = moment.astimezone(self.zone).date()
         return not self.spans(day) and bool(self.hours.spans.get(day.weekday()))
+
+    def _is_holiday(self, day: dt.date) -> bool:
+        known = self.calendar.knows(day) or day in self.calendar.exceptions
+        return self.calendar.is_holiday(day) if known else (day.month, day.day) in _BY_LAW
 
     def _moment(self, day: dt.date, minute: int, fold: int = 0) -> dt.datetime:
         """A moment of the wall clock, in UTC; one that the clock skips is that much later."""

@@ -113,7 +113,7 @@ def _values(
         "turn_seconds": TURN_SECONDS,
         "turns": TURNS,
         "key_in_sentence": Checked("\x01"),
-        "callback": _callback(hotline),
+        "callback": _callback(hotline, paths),
         "survey": _way_out(hotline, paths, hotline.outbound.trunk),
         "return_call": _way_out(hotline, paths, hotline.return_trunk),
         "music_classes": sorted({"default", *(queue.music for queue in hotline.queues.values())}),
@@ -131,7 +131,7 @@ def _may_listen(hotline: Hotline) -> list[tuple[str, str]]:
     return [(one, other) for one in hotline.agents for other in hotline.agents if hotline.may_listen(one, other)]
 
 
-def _callback(hotline: Hotline) -> dict[str, object] | None:
+def _callback(hotline: Hotline, paths: StatePaths) -> dict[str, object] | None:
     """The one way out, for callbacks alone; None when the business names no trunk for it."""
     settings = hotline.callbacks
     if settings.trunk is None:
@@ -146,6 +146,7 @@ def _callback(hotline: Hotline) -> dict[str, object] | None:
         "opens": opens,
         "closes": "23:59" if closes == "24:00" else closes,
         "zone": hotline.hotline.timezone,
+        "stopped": paths.outbound_stopped,
     }
 
 

@@ -80,10 +80,14 @@ def test_the_dialplan_rings_for_surveys_until_the_minute_before_the_window_close
     assert times == [("09:00-11:59", "Asia/Shanghai"), ("14:00-19:59", "Asia/Shanghai")]
 
 
+@pytest.mark.parametrize(
+    ("way_out", "attempt"),
+    [("survey-dial", "survey-dialled/${SURVEY_CONTACT}"), ("callback-customer", "callback-dialled/${CALLBACK}")],
+)
 def test_the_emergency_stop_is_looked_at_before_anybody_is_dialled(
-    hotline: Hotline, paths: StatePaths, tmp_path: Path
+    hotline: Hotline, paths: StatePaths, tmp_path: Path, way_out: str, attempt: str
 ) -> None:
     text = dialplan(hotline, paths, tmp_path)
-    gate, _, _ = text[text.index("[survey-dial]") :].partition("Dial(")
+    gate, _, _ = text[text.index(f"[{way_out}]") :].partition(",Dial(")
     assert f"${{STAT(e,{paths.outbound_stopped})}} = 1]?refused" in gate
-    assert "survey-dialled/${SURVEY_CONTACT}" in gate, "an attempt is written down before it is dialled"
+    assert f"Set(DB({attempt})=" in gate, "an attempt is written down before it is dialled"

@@ -12,6 +12,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import StatementError
 
 import ivr.store.session as session_module
+from ivr.store.among import among
 from ivr.store.migrate import migrate
 from ivr.store.models import Call, Leg, Transcript, spoken_text
 from ivr.store.session import Store, StoreUnavailable, open_store
@@ -186,3 +187,13 @@ def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
 def test_a_database_without_our_tables_is_unavailable_not_a_crash(engine_url: str) -> None:
     with pytest.raises(StoreUnavailable), open_store(engine_url).read() as session:
         session.scalars(select(Call)).all()
+
+
+@pytest.mark.parametrize("wanted", [[], ["c-1"], ["c-2", "c-1", "c-1", 'c-"3', "c-%"], [f"c-{n}" for n in range(3000)]])
+def test_a_long_list_is_asked_for_as_one_parameter(store: Store, wanted: list[str]) -> None:
+    there = ["c-1", "c-2", 'c-"3', "c-%", "d-1"]
+    with store.write() as session:
+        session.add_all(a_call(name) for name in there)
+    with store.read() as session:
+        found = set(session.scalars(select(Call.id).where(among(session, Call.id, wanted))))
+    assert found == set(there) & set(wanted)

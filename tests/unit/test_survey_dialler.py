@@ -51,7 +51,7 @@ def test_a_customer_who_is_due_is_rung_once_and_answers(world: World) -> None:
     assert numbers(world) == [ANNA]
     [order] = world.orders
     assert (order.number, order.customer, order.visit_kind, order.language) == (ANNA, "王先生", "保养", "zh-CN")
-    assert (order.attempt, order.asking, order.answers) == (1, "", ())
+    assert (order.attempt, order.asking, order.answers, order.customer_id) == (1, "", (), 1)
 
 
 def test_nobody_is_rung_before_the_campaign_is_started_nor_after_it_is_paused(world: World) -> None:

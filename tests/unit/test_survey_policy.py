@@ -60,6 +60,16 @@ def test_own_days_close_and_open_even_where_holidays_do_not_count_and_never_leng
     assert own("07:00-15:00").spans(dt.date(2026, 10, 1)) == ((540, 719), (840, 899))
 
 
+def test_in_a_year_whose_notice_is_not_out_yet_nobody_is_rung_on_the_holidays_that_the_law_names() -> None:
+    found = windows()
+    for day in ("2050-01-01", "2050-05-02", "2050-10-03"):
+        assert found.spans(dt.date.fromisoformat(day)) == ()
+    assert found.spans(dt.date(2050, 10, 4)) != ()
+    assert windows(on_holidays=True).spans(dt.date(2050, 10, 1)) != ()
+    own = windows(calendar=DayCalendar(exceptions={dt.date(2050, 10, 1): "open"}))
+    assert own.spans(dt.date(2050, 10, 1)) != ()
+
+
 def test_a_closed_day_is_told_from_an_hour_too_early() -> None:
     assert windows().is_closed_day(at("2026-10-01 10:00"))
     assert not windows().is_closed_day(at("2026-10-09 08:00"))
