@@ -29,10 +29,13 @@ _GAP_FRAMES = 5
 _LOUD = 0x70
 """µ-law magnitudes below this code (bits inverted, sign off) are louder than about -45 dB."""
 
+_OVER_SECONDS = 1.0
+"""Nobody who is still speaking is silent for so long."""
+
 
 @dataclass
 class RtpLine:
-    """One call's end of the sound: says nothing, presses keys, notices what it hears."""
+    """One call's end of the sound: says what it is given, presses keys, notices what it hears."""
 
     sock: socket.socket
     remote: tuple[str, int] | None = None
@@ -44,7 +47,8 @@ class RtpLine:
     _clock: int = field(default_factory=lambda: secrets.randbelow(1 << 31))
     _pressed_at: int = 0
     _source: int = field(default_factory=lambda: secrets.randbelow(1 << 32))
-    _hum_frames: int = 0
+    _sound: deque[bytes] = field(default_factory=deque)
+    _heard_at: float = 0.0
 
     @property
     def port(self) -> int:
@@ -55,13 +59,22 @@ class RtpLine:
         """Seconds in which something louder than silence was heard."""
         return self.loud_frames * _FRAME_SECONDS
 
+    def has_heard_out(self, since: int) -> bool:
+        """Whether something has been said since `loud_frames` was `since`, and it seems to be over."""
+        return self.loud_frames > since and time.monotonic() - self._heard_at > _OVER_SECONDS
+
     def press(self, keys: str) -> None:
         """Press keys one after the other, 100 ms each with 100 ms between."""
         self._keys.extend(keys)
 
     def hum(self, seconds: float) -> None:
         """Make a sound as loud as a voice for so long: words that no machine needs to understand."""
-        self._hum_frames = round(seconds / _FRAME_SECONDS)
+        self._sound = deque([_HUM] * round(seconds / _FRAME_SECONDS))
+
+    def say(self, sound: bytes) -> None:
+        """Say this from now on: µ-law at 8 kHz."""
+        frames = (sound[at : at + FRAME] for at in range(0, len(sound), FRAME))
+        self._sound = deque(frame.ljust(FRAME, _SILENCE[:1]) for frame in frames)
 
     def hear(self, packet: bytes, sender: tuple[str, int]) -> None:
         """Take one RTP packet; its sender is where ours go to."""
@@ -74,6 +87,7 @@ class RtpLine:
             # The codes of µ-law count downwards: silence is 0x7F or 0xFF (G.711).
             if sum((code & 0x7F) < _LOUD for code in sound) * 4 > len(sound):
                 self.loud_frames += 1
+                self._heard_at = time.monotonic()
 
     def speak(self) -> bytes:
         """The packet of the next 20 ms."""
@@ -83,8 +97,8 @@ class RtpLine:
             payload, first = self._pending.popleft()
         else:
             payload, first = b"", False
-        sound = _HUM if self._hum_frames else _SILENCE
-        self._hum_frames = max(0, self._hum_frames - 1)
+        saying = self._sound  # another thread may give it something else to say at any moment
+        sound = saying.popleft() if saying else _SILENCE
         kind = _TELEPHONE_EVENT if payload else _PCMU
         header = struct.pack(
             "!BBHII",

@@ -15,7 +15,7 @@ from ivr.errors import IvrError
 from ivr.hotline import Hotline, Hours
 from ivr.instance import LOOPBACK, Instance
 from ivr.settings import ROOT, StatePaths
-from ivr.speech.matters import matters
+from ivr.speech.matters import whispered
 from ivr.telephony.features import queue_numbers
 from ivr.telephony.line import line_offers, write_line_sounds
 from ivr.telephony.music import write_music
@@ -119,7 +119,7 @@ def _values(
         "music_classes": sorted({"default", *(queue.music for queue in hotline.queues.values())}),
         "announce_seconds": hotline.waiting.announce_seconds,
         "choice_after": hotline.waiting.choice_after_seconds,
-        "matters": matters(hotline),
+        "matters": whispered(hotline),
         "may_listen": _may_listen(hotline),
         "hold_reminders": hotline.standards.hold_reminder_seconds,
         "line_offers": {name: line_offers(hotline, name) for name in hotline.queues},

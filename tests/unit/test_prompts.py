@@ -13,10 +13,11 @@ import soundfile
 from ivr.hotline import Hotline, load_hotline
 from ivr.hotline.survey_prompts import PURPOSE, survey_prompt
 from ivr.settings import ROOT, StatePaths
-from ivr.speech.audio import SoundNotWritten
+from ivr.speech.audio import PIECE, SoundNotWritten, finish
 from ivr.speech.build import BuildReport, build
 from ivr.speech.engines import EngineUnavailable
 from ivr.speech.espeak import Espeak, to_pinyin
+from ivr.speech.matters import whispered
 from ivr.speech.prompt_check import Finding, check, prompts_used
 from ivr.speech.prompts import PromptFileError, PromptStore, list_prompts, say
 from ivr.tools import Tool, ToolMissing, tool
@@ -366,3 +367,15 @@ def test_sound_cut_short_after_it_was_made_is_an_error(store: PromptStore, espea
     file = Path(store.file("greeting", "zh-CN") + ".ulaw")
     file.write_bytes(file.read_bytes()[:4000])
     assert any("0.5 s long" in line for line in errors(check(store)))
+
+
+def test_s8_an_agent_hears_in_two_seconds_who_asks_for_a_person_and_that_it_is_about_a_survey(
+    hotline: Hotline, paths: StatePaths, espeak: Espeak
+) -> None:
+    texts, voice = PromptStore(paths, hotline).prompts, hotline.voices["zh-CN"]
+    [matter] = {
+        prompt for prompt, label in whispered(hotline) if label == hotline.surveys["after_service"].label["zh-CN"]
+    }
+    said = [texts["zh-CN", prompt].parts[0].spoken_by(espeak.name) for prompt in ("surname_wang2_male", matter)]
+    sounds = [finish(espeak.speak(words, "zh-CN", voice), PIECE).narrow for words in said]
+    assert sum(len(sound.samples) / sound.rate for sound in sounds) <= 2
