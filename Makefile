@@ -4,11 +4,15 @@ BIN := .venv/bin
 STATE ?=
 ONCE ?=
 
-.PHONY: run test prove storm lint lock clean
+.PHONY: run demo-callbacks test prove storm lint lock clean
 
 run:  ## from nothing to a call: ONCE=1 ends after its story, STATE=dir keeps everything there
 	@$(PYTHON) tools/bootstrap.py
 	@$(BIN)/ivr demo $(if $(STATE),--state "$(STATE)") $(if $(filter-out 0 no,$(ONCE)),--once)
+
+demo-callbacks:  ## rings sixty customers of every kind after a visit; ONCE=1 and STATE=dir as above
+	@$(PYTHON) tools/bootstrap.py
+	@$(BIN)/ivr demo callbacks $(if $(STATE),--state "$(STATE)") $(if $(filter-out 0 no,$(ONCE)),--once)
 
 test:  ## lint, then every test; in CI (CI=true) a skipped test fails
 	@$(PYTHON) tools/bootstrap.py --test

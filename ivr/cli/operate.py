@@ -3,12 +3,15 @@
 import signal
 import sys
 import threading
+from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 
 from ivr.cli.common import AsJson, State, Steps, console, print_json, print_table, settings_of
+from ivr.demo.callbacks.characters import MOST_OF_A_KIND, Cast
 from ivr.hotline import load_hotline
 from ivr.instance import Instance
 from ivr.settings import Settings
@@ -18,12 +21,14 @@ if TYPE_CHECKING:
     from ivr.service import Prepared
 
 hotline_app = typer.Typer(no_args_is_help=True, help="The business file.")
+demo_app = typer.Typer(invoke_without_command=True)
 
 
 def add_to(app: typer.Typer) -> None:
     """Register `up`, `down`, `status`, `doctor`, `reload`, `demo` and `hotline …`."""
-    for command in (up, down, status, doctor, reload, demo):
+    for command in (up, down, status, doctor, reload):
         app.command()(command)
+    app.add_typer(demo_app, name="demo")
     app.add_typer(hotline_app, name="hotline")
 
 
@@ -104,13 +109,19 @@ def reload(state: State = None) -> None:
     console.print("in force for the next call")
 
 
+@demo_app.callback(invoke_without_command=True)
 def demo(
+    context: typer.Context,
     state: State = None,
     once: Annotated[bool, typer.Option("--once", help="End after the story.")] = False,
 ) -> None:
     """Start everything, make the demonstration call, tell its story, stay up."""
     from ivr.demo import show
 
+    if context.invoked_subcommand is not None:
+        if state or once:
+            raise typer.BadParameter(f"options of {context.invoked_subcommand} come after its name")
+        return
     settings = settings_of(state)
     prepared = _start(settings)
     went_all_the_way = False
@@ -122,6 +133,34 @@ def demo(
         if Supervisor(settings).is_up():
             Supervisor(settings).stop()
     if once and not went_all_the_way:
+        raise typer.Exit(1)
+
+
+@demo_app.command()
+def callbacks(
+    state: Annotated[
+        Path | None, typer.Option("--state", help="An empty folder to keep everything in; else it is gone in the end.")
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="End after the table.")] = False,
+    each: Annotated[int, typer.Option(min=1, max=MOST_OF_A_KIND, help="Customers of each of the twelve kinds.")] = 5,
+) -> None:
+    """Ring customers of every kind after a visit, on an instance of its own; hold what came of it against what must."""
+    from ivr.demo.callbacks import show
+    from ivr.demo.show import farewell
+
+    with ExitStack() as up:
+        with Steps() as say:
+            on = up.enter_context(show.stage(Settings(), state, say))
+        console.print(f"up: {on.campaign_page}", style="bold")
+        with Steps() as say:
+            told = show.perform(on, Cast.of(each), say)
+        for line in told.lines:
+            console.print(line)
+        if not once:
+            farewell(on.settings, on.prepared.instance, on.prepared.hotline, console)
+            console.print(f"the campaign: {on.campaign_page}", style="bold")
+            _stay_up(on.settings)
+    if not told.good:
         raise typer.Exit(1)
 
 

@@ -1,6 +1,9 @@
 """What people say on test phones: text to telephone sound with the offline voice."""
 
+import io
 from pathlib import Path
+
+import soundfile
 
 from ivr.hotline import Voice
 from ivr.speech.audio import finish, store
@@ -17,3 +20,11 @@ def speak(text: str, voice: Voice, where: Path, runtime_dir: Path | None = None)
     sound = finish(Espeak(tool("espeak-ng", runtime_dir)).speak(text, "zh-CN", voice)).narrow
     store(where, sound, format="WAV", subtype="PCM_16")
     return where
+
+
+def speak_ulaw(text: str, voice: Voice, runtime_dir: Path | None = None) -> bytes:
+    """`text` as it goes over a line (µ-law, 8 kHz); raises EngineUnavailable."""
+    sound = finish(Espeak(tool("espeak-ng", runtime_dir)).speak(text, "zh-CN", voice)).narrow
+    line = io.BytesIO()
+    soundfile.write(line, sound.samples, sound.rate, format="RAW", subtype="ULAW")
+    return line.getvalue()

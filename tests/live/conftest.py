@@ -37,7 +37,7 @@ CROWD = [str(number) for number in range(2001, 2021)]
 LONG = frozenset(
     f"test_{name}.py"
     for name in (
-        "callbacks", "callers", "customers", "desk", "duty", "menu_walk",
+        "callbacks", "callers", "customers", "demo_callbacks", "desk", "duty", "menu_walk",
         "message", "own_agent", "rating", "record", "return_call", "storm", "surveys", "waiting",
     )
 )  # fmt: skip
