@@ -5,10 +5,8 @@ are quoted as Asterisk's parser reads them and control characters are refused; n
 handler is installed; lines are limited; every wait has an end; "100 Trying" is passed over.
 """
 
-import io
 import re
-import time
-from typing import Any, BinaryIO, Protocol
+from typing import BinaryIO, Protocol
 
 from asterisk import agi as pyst2
 
@@ -16,8 +14,8 @@ from ivr.errors import IvrError
 
 LINE_LIMIT = 8192
 """Bytes of one AGI line, its end included (res_agi.c)."""
-HEADER_LIMIT = 200
-"""Lines of the opening header; Asterisk sends about 20, and one more per argument."""
+HEADER_LIMIT = 16384
+"""Bytes of the opening header; Asterisk sends about 700, and some more per argument."""
 
 _MARGIN = 10.0
 """Seconds an answer may come later than its sounds last, before it counts as lost."""
@@ -45,12 +43,13 @@ class UnsafeArgument(AgiError):
 class Stream(Protocol):
     """What carries the conversation: a socket's or a pipe's two directions."""
 
-    def readline(self, limit: int, /) -> bytes: ...
+    def read_until(self, end: bytes, limit: int, /) -> bytes:
+        """The next bytes up to `end`, less when there are no more, or more than `limit`."""
 
     def send(self, line: bytes, /) -> None: ...
 
     def wait_at_most(self, seconds: float, /) -> None:
-        """How long readline may block from now on; it raises TimeoutError then."""
+        """How long read_until may block from now on; it raises TimeoutError then."""
 
 
 class PipeStream:
@@ -59,8 +58,11 @@ class PipeStream:
     def __init__(self, source: BinaryIO, target: BinaryIO) -> None:
         self._source, self._target = source, target
 
-    def readline(self, limit: int, /) -> bytes:
-        return self._source.readline(limit)
+    def read_until(self, end: bytes, limit: int, /) -> bytes:
+        text = b""
+        while not text.endswith(end) and (line := self._source.readline(limit - len(text))):
+            text += line
+        return text
 
     def send(self, line: bytes, /) -> None:
         self._target.write(line)
@@ -107,31 +109,20 @@ class Channel(pyst2.AGI):  # type: ignore[misc]
         """Reads the opening header. pyst2's own constructor is not called: it takes over SIGHUP and echoes."""
         self._stream = stream
         self._last_line = ""
-        self.stdin: Any = self
-        self.stdout = self
+        self.stdin = self.stdout = self
         self.stderr = _Silence()
         self._got_sighup = False
-        self.env = {}
         stream.wait_at_most(header_seconds)
-        # pyst2 reads the header line by line; all lines are there before it begins.
-        self.stdin = io.StringIO(self._read_header(time.monotonic() + header_seconds))
-        self._get_agi_env()
-        self.stdin = self
-
-    def _read_header(self, deadline: float) -> str:
-        lines: list[str] = []
-        while not lines or lines[-1]:
-            if len(lines) >= HEADER_LIMIT or time.monotonic() > deadline:
-                raise AgiError("Asterisk's AGI header has no end.")
-            lines.append(self._read())
-        return "\n".join(lines)
+        # All at once: line by line, as pyst2 reads it, the header would cost more than the rest of a short flow.
+        entries = (line.partition(":") for line in self._read(b"\n\n", HEADER_LIMIT).split("\n"))
+        self.env = {name: value.strip() for name, _, value in entries}
 
     # What pyst2 calls on its streams.
 
     def readline(self) -> str:
         """The next line that answers something; raises CallerHungUp."""
         while True:
-            line = self._read()
+            line = self._read(b"\n", LINE_LIMIT)
             if line.startswith(("HANGUP", "511")):
                 raise CallerHungUp
             if line.startswith("100"):
@@ -141,18 +132,18 @@ class Channel(pyst2.AGI):  # type: ignore[misc]
             self._last_line = line
             return line
 
-    def _read(self) -> str:
+    def _read(self, end: bytes, limit: int) -> str:
         try:
-            line = self._stream.readline(LINE_LIMIT)
+            text = self._stream.read_until(end, limit)
         except TimeoutError as error:
             raise AgiError("Asterisk gave no answer in time.") from error
         except OSError as error:
             raise CallerHungUp from error
-        if not line.endswith(b"\n"):
-            if len(line) >= LINE_LIMIT:
-                raise AgiError(f"Asterisk sent a line longer than {LINE_LIMIT} bytes.")
+        if not text.endswith(end):
+            if len(text) >= limit:
+                raise AgiError(f"Asterisk sent more than {limit} bytes where less was to be expected.")
             raise CallerHungUp
-        return line.decode("utf-8", "replace").strip()
+        return text.decode("utf-8", "replace").strip()
 
     def write(self, command: str) -> None:
         line = command.encode()

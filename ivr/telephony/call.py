@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +74,6 @@ class Call:
         self._facts: CallerFacts | None = None
         self._recordings = tuple(channel.env.get(f"agi_arg_{number}", "") for number in (1, 2))
         self._placed_as = channel.env.get("agi_arg_3", "")
-        own = self._recordings[0] if self._recordings[0].endswith(CALLER_SIDE) else ""
-        self._line = LineSound(desk.recordings / own) if desk.recordings and own else None
 
     @property
     def hotline(self) -> Hotline:
@@ -111,6 +110,12 @@ class Call:
             self._facts = self._desk.who_calls(self.caller)
         return self._facts
 
+    @cached_property
+    def _line(self) -> LineSound | None:
+        """The growing recording of the caller's side; only of whoever presses nothing it is asked for."""
+        folder, own = self._desk.recordings, self._recordings[0]
+        return LineSound(folder / own) if folder and own.endswith(CALLER_SIDE) else None
+
     def begin(self) -> None:
         """Write down who called and where the recordings lie, in the first flow of a call; later ones have no such
         arguments and speak the language the call has come to."""
@@ -121,8 +126,8 @@ class Call:
         if caller.endswith(CALLER_SIDE):
             ours = self.hotline.hotline.number
             ends = (ours, self.caller) if self._placed_as else (self.caller, self.called)
-            self.journal("call.started", caller=ends[0], called=ends[1], language=self._language)
-            self.journal("recording.started", caller=caller, agent=agent)
+            who = {"caller": ends[0], "called": ends[1], "language": self._language}
+            self._journal([("call.started", who), ("recording.started", {"caller": caller, "agent": agent})])
 
     def recognise(self) -> CallerFacts:
         """Look the caller up, greet in their language, and leave for the dialplan whom it serves (S2, S19, S22).
@@ -350,10 +355,15 @@ class Call:
 
     def journal(self, event: str, **facts: Any) -> None:
         """Write an event; a full disk costs the fact, never the call."""
+        self._journal([(event, facts)])
+
+    def _journal(self, events: list[tuple[str, dict[str, Any]]]) -> None:
+        """Write what became known at one moment: one write costs as much as all."""
         try:
-            self._desk.journal.write(self.id, event, **facts)
+            self._desk.journal.write_together(self.id, events)
         except OSError as error:
-            logger.error("flow journal: %s not written: %s", event, error.strerror)
+            named = ", ".join(event for event, _ in events)
+            logger.error("flow journal: %s not written: %s", named, error.strerror)
 
     def _decide(self, what: str, queue: str, reason: str = "") -> None:
         """In one round trip; IVR_NEXT last, so that half a decision is none."""
@@ -377,18 +387,21 @@ class Call:
             self._played(sounds, began, self._desk.monotonic() - started)
 
     def _played(self, sounds: list[tuple[str, Sound]], began: datetime, elapsed: float) -> None:
+        events: list[tuple[str, dict[str, Any]]] = []
         offset = 0.0
         for prompt, sound in sounds:
             if offset > elapsed:
-                return
+                break
             if prompt == PROMPT and prompt not in self._begun:
-                self.journal("notice.played", text=self._desk.notice.texts.get(self._language, ""))
+                events.append(("notice.played", {"text": self._desk.notice.texts.get(self._language, "")}))
             self._begun.add(prompt)
-            heard = offset + sound.seconds <= elapsed + _HEARD
-            facts: dict[str, Any] = {"began": (began + timedelta(seconds=offset)).isoformat()}
-            if heard:
+            facts: dict[str, Any] = {"prompt": prompt, "language": self._language}
+            facts["began"] = (began + timedelta(seconds=offset)).isoformat()
+            if offset + sound.seconds <= elapsed + _HEARD:
                 self._heard.add(prompt)
             else:
                 facts["cut"] = True
-            self.journal("prompt.played", prompt=prompt, language=self._language, **facts)
+            events.append(("prompt.played", facts))
             offset += sound.seconds
+        if events:
+            self._journal(events)

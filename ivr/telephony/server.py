@@ -66,13 +66,11 @@ class SocketStream:
         self._connection = connection
         self._pending = b""
         self._wait = _LONGEST_WAIT
-        # The system's own time-out, not Python's: that would ask the system twice for every line.
-        connection.setblocking(True)
 
-    def readline(self, limit: int, /) -> bytes:
+    def read_until(self, end: bytes, limit: int, /) -> bytes:
         deadline = 0.0
-        while b"\n" not in self._pending and len(self._pending) < limit:
-            if self._pending:  # a line that comes in drips has one wait in all, like one that comes at once
+        while (found := self._pending.find(end, 0, limit)) < 0 and len(self._pending) < limit:
+            if self._pending:  # what comes in drips has one wait in all, like what comes at once
                 deadline = deadline or time.monotonic() + self._wait
                 if time.monotonic() > deadline:
                     raise TimeoutError
@@ -83,9 +81,9 @@ class SocketStream:
             if not more:
                 break
             self._pending += more
-        end = self._pending.find(b"\n", 0, limit) + 1 or min(limit, len(self._pending))
-        line, self._pending = self._pending[:end], self._pending[end:]
-        return line
+        taken = found + len(end) if found >= 0 else min(limit, len(self._pending))
+        text, self._pending = self._pending[:taken], self._pending[taken:]
+        return text
 
     def send(self, line: bytes, /) -> None:
         self._connection.sendall(line)
@@ -117,6 +115,9 @@ class FlowServer:
                 f"Port {port} (FastAGI) on {host} cannot be used: {error.strerror}.",
                 "end the program that holds it, or change agi in the state folder's instance.json",
             ) from error
+        # Its connections have it, too. Commands are short and each waits for its answer: none may be held back to be
+        # sent with more.
+        self._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.port: int = self._listener.getsockname()[1]
         self._stopping = threading.Event()
         names = (f"call-{number}" for number in range(calls))
@@ -153,8 +154,6 @@ class FlowServer:
 
     def _converse(self, connection: socket.socket) -> None:
         try:
-            # Commands are short and each waits for its answer: nothing may be held back to be sent with more.
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             # Asterisk writes its header line by line, in a fraction of a millisecond; to be woken for each would cost
             # more than all the rest.
             time.sleep(_HEADER_PAUSE)

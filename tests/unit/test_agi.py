@@ -1,5 +1,6 @@
 """The AGI conversation with everything that goes wrong in one, over a real socket."""
 
+import itertools
 import socket
 import threading
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.telephony.agi import LINE_LIMIT, AgiError, CallerHungUp, Channel, UnsafeArgument, quote
+from ivr.telephony.agi import HEADER_LIMIT, LINE_LIMIT, AgiError, CallerHungUp, Channel, UnsafeArgument, quote
 from ivr.telephony.server import SocketStream
 from tests.flows.scripted import parse_args
 
@@ -54,6 +55,28 @@ def channel(asterisk: Asterisk) -> Channel:
 
 def test_the_header_tells_who_calls(channel: Channel) -> None:
     assert channel.env == {"agi_network": "yes", "agi_uniqueid": "ivr-1.2", "agi_callerid": "138"}
+
+
+class Drips:
+    """A connection on which everything comes in the given pieces."""
+
+    def __init__(self, pieces: list[bytes]) -> None:
+        self._pieces = iter(pieces)
+
+    def recv(self, limit: int) -> bytes:
+        return next(self._pieces, b"")
+
+
+@given(st.lists(st.integers(1, 40), max_size=20))
+def test_a_conversation_is_understood_in_whatever_pieces_it_comes(sizes: list[int]) -> None:
+    said = HEADER + b"100 result=0 Trying...\n200 result=1 (5)\nHANGUP\n"
+    ends = list(itertools.accumulate(sizes, initial=0))
+    pieces = [said[start:end] for start, end in itertools.pairwise([*ends, len(said)]) if said[start:end]]
+    stream = SocketStream(Drips(pieces))  # type: ignore[arg-type]
+
+    assert stream.read_until(b"\n\n", HEADER_LIMIT) == HEADER
+    lines = list(iter(lambda: stream.read_until(b"\n", LINE_LIMIT), b""))
+    assert lines == [b"100 result=0 Trying...\n", b"200 result=1 (5)\n", b"HANGUP\n"]
 
 
 @given(st.lists(printable, max_size=5))
@@ -156,7 +179,7 @@ def test_keys_come_as_they_were_pressed(asterisk: Asterisk, channel: Channel, sa
 
 
 def test_a_header_without_end_is_given_up() -> None:
-    peer = Asterisk(b"agi_arg: x\n" * 500)
+    peer = Asterisk(b"agi_arg: x\n" * (HEADER_LIMIT // 10))
     with pytest.raises(AgiError):
         Channel(SocketStream(peer.ours))
     peer.close()

@@ -1,7 +1,8 @@
 """Reading queue_log and the flows' journal, whatever stands in them."""
 
+import itertools
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,16 @@ def test_what_a_flow_writes_is_read_back(tmp_path_factory: pytest.TempPathFactor
     ((start, event),), taken = read_flow(path.read_bytes())
     assert (start, taken) == (0, path.stat().st_size)
     assert (event.kind, event.call_id, event.at, event.data) == ("note", "u.0", MORNING, facts)
+
+
+def test_what_became_known_together_is_read_back_in_its_order_with_one_moment(tmp_path: Path) -> None:
+    path, moments = tmp_path / "flow.jsonl", itertools.count()
+    journal = Journal(path, now=lambda: MORNING + timedelta(seconds=next(moments)))
+    journal.write_together("u.0", [("call.started", {"caller": "138"}), ("recording.started", {})])
+    journal.write("u.0", "note")
+    events = [event for _, event in read_flow(path.read_bytes())[0]]
+    assert [event.kind for event in events] == ["call.started", "recording.started", "note"]
+    assert [event.at - MORNING for event in events] == [timedelta(0), timedelta(0), timedelta(seconds=1)]
 
 
 def test_a_torn_flow_line_waits_for_its_end() -> None:
