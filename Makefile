@@ -4,7 +4,7 @@ BIN := .venv/bin
 STATE ?=
 ONCE ?=
 
-.PHONY: run demo-callbacks test prove storm lint lock clean
+.PHONY: run demo-callbacks test prove storm chaos lint lock clean
 
 run:  ## from nothing to a call: ONCE=1 ends after its story, STATE=dir keeps everything there
 	@$(PYTHON) tools/bootstrap.py
@@ -26,6 +26,10 @@ prove:  ## the live stories that take minutes each
 storm:  ## five minutes of 30 callers on 3 agents while every Python process is killed in turn
 	@$(PYTHON) tools/bootstrap.py --test
 	@IVR_STORM_SECONDS=300 $(BIN)/python -m pytest -n 0 tests/live/test_storm.py $(PYTEST_ARGS)
+
+chaos:  ## 500 customers are rung after their visits while scheduler, flows, ingestion, database and Asterisk are killed
+	@$(PYTHON) tools/bootstrap.py --test
+	@IVR_CHAOS_CALLBACKS=500 $(BIN)/python -m pytest -n 0 -s tests/live/test_survey_chaos.py $(PYTEST_ARGS)
 
 lint:
 	$(BIN)/ruff check .

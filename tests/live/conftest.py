@@ -38,7 +38,7 @@ LONG = frozenset(
     f"test_{name}.py"
     for name in (
         "callbacks", "callers", "customers", "demo_callbacks", "desk", "duty", "menu_walk",
-        "message", "own_agent", "rating", "record", "return_call", "storm", "surveys", "waiting",
+        "message", "own_agent", "rating", "record", "return_call", "storm", "survey_chaos", "surveys", "waiting",
     )
 )  # fmt: skip
 """Files of stories that take minutes: `make prove` plays them, `make test` the others."""
@@ -159,10 +159,10 @@ def busy_business() -> Business:
 
 
 @contextmanager
-def hotline_up(business: Business, **more: str) -> Iterator[Running]:
+def hotline_up(business: Business, *, database_url: str | None = None, **more: str) -> Iterator[Running]:
     """An instance with this business, in a folder of its own; up for as long as the block runs.
 
-    `more` stands in its processes' environment.
+    `database_url`: instead of SQLite in its folder; `more` stands in its processes' environment.
     """
     try:
         for name in ("asterisk", "sipp", "baresip", "espeak-ng"):
@@ -176,7 +176,7 @@ def hotline_up(business: Business, **more: str) -> Iterator[Running]:
         state_dir=folder / "state",
         hotline_file=hotline_file,
         cache_dir=folder / "cache",
-        database_url=None,
+        database_url=database_url,
         vosk_model=None,
         voice_engine="espeak",
     )
@@ -185,6 +185,7 @@ def hotline_up(business: Business, **more: str) -> Iterator[Running]:
         "IVR_CACHE_DIR": str(settings.cache_dir),
         "IVR_RUNTIME_DIR": str(settings.runtime_dir),
         "IVR_VOICE_ENGINE": "espeak",
+        **({"IVR_DATABASE_URL": database_url} if database_url else {}),
         **more,
     }
     state = ["--state", str(settings.state_dir)]

@@ -364,6 +364,20 @@ def test_a_claim_that_never_reached_asterisk_is_lost_after_seconds_and_made_good
     assert len(world.rung) == 1
 
 
+def test_an_attempt_that_nobody_knows_to_have_rung_counts_for_the_caps_all_the_same(world: World) -> None:
+    """Asterisk may have dialled, and died before it wrote so into its journal."""
+    world.change("outbound", per_day=2)
+    anna = world.visit("V1", ANNA)
+    world.start()
+    for _ in range(2):
+        world.tick_and_die("before it rings")
+        world.ticks(10)
+        world.pass_time(120)
+    world.ticks(5)
+    assert world.results(anna) == ["lost", "lost"]
+    assert (world.contact(anna).reason, world.rung) == ("per_day", [])
+
+
 def test_nobody_is_rung_on_yesterdays_news(world: World) -> None:
     """Ingestion is dead while the customer is rung and answers: the dialler waits until it knows."""
     anna = world.visit("V1", ANNA)
