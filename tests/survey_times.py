@@ -61,6 +61,15 @@ moments = st.one_of(
     st.tuples(st.sampled_from(TURNS), st.integers(0, 5 * 86400)).map(lambda one: one[0] + dt.timedelta(seconds=one[1])),
 )
 
+_SPECIAL = sorted(
+    {dt.date(year, 2, 29) for year in range(2012, 2033, 4)}
+    | {day for day in (*chinese_calendar.holidays, *chinese_calendar.workdays) if day.year > 2010}
+)
+special_moments = st.tuples(st.sampled_from(_SPECIAL), st.integers(0, 86399)).map(
+    lambda one: dt.datetime.combine(one[0], dt.time(), dt.UTC) + dt.timedelta(seconds=one[1])
+)
+"""Leap days, public holidays, and the days that are worked to make up for them."""
+
 
 @dataclass(frozen=True)
 class Business:

@@ -80,10 +80,12 @@ class Given:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a contact has come; `state` None: open, somebody or something has still to happen."""
+    """How far a contact has come; `state` None: open, somebody or something has still to happen. `reason`: why it was
+    given up, where that was decided without a call."""
 
     state: ContactState | None = None
     ended_at: datetime | None = None
+    reason: str = ""
     reached_at: datetime | None = None
     agreed_at: datetime | None = None
     asking: str | None = None
@@ -113,10 +115,11 @@ def read_answers(events: Iterable[Event]) -> dict[str, Given]:
 def read_progress(events: Iterable[Event], attempts: Sequence[Attempt]) -> Progress:
     """What a contact's own row says, from its events and the attempts read from them."""
     told = list(events)
-    state, ended_at = _end(told, attempts)
+    state, ended_at, reason = _end(told, attempts)
     return Progress(
         state=state,
         ended_at=ended_at,
+        reason=reason,
         reached_at=_first(told, CONFIRMED),
         agreed_at=_agreed(told),
         asking=_asking(told),
@@ -162,14 +165,14 @@ def _said(events: Iterable[Event]) -> tuple[AttemptResult | None, datetime | Non
     return None, None
 
 
-def _end(events: Sequence[Event], attempts: Sequence[Attempt]) -> tuple[ContactState | None, datetime | None]:
+def _end(events: Sequence[Event], attempts: Sequence[Attempt]) -> tuple[ContactState | None, datetime | None, str]:
     """What the customer said counts before what was decided about them."""
     for attempt in attempts:
         if attempt.said in _FINAL:
-            return _FINAL[attempt.said], attempt.said_at
+            return _FINAL[attempt.said], attempt.said_at, ""
     for event in _in_order(events, DECISIONS):
-        return DECISIONS[event.kind], event.at
-    return None, None
+        return DECISIONS[event.kind], event.at, str(event.data.get("reason") or "")
+    return None, None, ""
 
 
 def _agreed(events: Iterable[Event]) -> datetime | None:

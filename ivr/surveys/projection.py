@@ -172,7 +172,7 @@ def _write_progress(contact: Contact, rows: _AttemptRows, progress: Progress) ->
     contact.attempts = max(rows, default=0)
     contact.last_result = over[-1].result if over else None
     contact.reached_at, contact.agreed_at, contact.asking = progress.reached_at, progress.agreed_at, progress.asking
-    contact.ended_at = progress.ended_at
+    contact.ended_at, contact.reason = progress.ended_at, progress.reason or contact.reason
     contact.state = progress.state or ("dialling" if len(over) < len(rows) else "planned")
     if over and over[-1].ended_at:
         contact.next_at = max(contact.next_at, over[-1].ended_at)

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -215,15 +216,16 @@ class Killer:
 
     def __post_init__(self) -> None:
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._hand = ThreadPoolExecutor(1)
 
     def __enter__(self) -> list[Killed]:
-        self._thread.start()
+        self._done = self._hand.submit(self._run)
         return self.killed
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
-        self._thread.join()
+        self._hand.shutdown()
+        self._done.result()
 
     def _run(self) -> None:
         """Everybody once, in random order, and again."""
@@ -240,7 +242,8 @@ class Killer:
         before = self.running.pid(process)
         if before is None:  # still starting after its last death
             return
-        os.kill(before, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it has just died by itself
+            os.kill(before, signal.SIGKILL)
         one = Killed(process, datetime.now(UTC))
         self.killed.append(one)
         while not self._over.is_set() and self.running.pid(process) in (None, before):

@@ -62,6 +62,7 @@ class Aftermath:
     listed: dict[str, datetime]
     asked_off: dict[str, datetime]
     """Numbers that were put on the do-not-call list by command, and when the command had ended."""
+    settled_at: datetime
 
     def rings_of(self, number: str) -> list[Ring]:
         return [ring for ring in self.rings if ring.number == number]
@@ -116,11 +117,14 @@ def aftermath(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
                 for one in dice.sample([one for one in visits if one.due > opens - timedelta(seconds=50)], 3):
                     operator(running, "do-not-call", "add", one.number)
                     asked_off[one.number] = datetime.now(UTC)
+                until(lambda: datetime.now(UTC) > opens + timedelta(seconds=10), "the window opens again", 300)
                 until(lambda: not never_rung(store), lambda: f"all are rung: {never_rung(store)}", seconds=420)
             until(lambda: is_settled(store), "nobody's turn comes any more", seconds=300)
-            heard = storm.rings(run.happened())
+            settled_at, heard = datetime.now(UTC), storm.rings(run.happened())
         contacts, attempts, listed = tables(store)
-        yield Aftermath(running, visits, heard, killed, watch.events(), contacts, attempts, listed, asked_off)
+        yield Aftermath(
+            running, visits, heard, killed, watch.events(), contacts, attempts, listed, asked_off, settled_at
+        )
 
 
 def closes_in_a_moment(running: Running) -> datetime:
@@ -272,14 +276,11 @@ def test_no_phone_rings_outside_the_hours(aftermath: Aftermath) -> None:
 def test_nobody_is_lost(aftermath: Aftermath) -> None:
     assert set(aftermath.contacts) == {one.contact for one in aftermath.visits}
     for row in aftermath.contacts.values():
-        assert row.state != "dialling", vars(row)
-        assert row.state not in OPEN_STATES or row.next_at > row.due_at, vars(row)
-    rung_or_why = [
-        row
-        for row in aftermath.contacts.values()
-        if row.attempts or row.reason in ("rung_lately", "asked_lately", "do_not_call")
-    ]
-    assert len(rung_or_why) == len(aftermath.contacts)
+        assert row.state != "dialling" and (row.state != "planned" or row.next_at > aftermath.settled_at), vars(row)
+        assert row.attempts or row.reason in ("rung_lately", "asked_lately", "do_not_call"), vars(row)
+    states = Counter(row.state for row in aftermath.contacts.values())
+    print(dict(states))
+    assert states["completed"] >= CALLBACKS * 0.1
 
 
 def test_the_journal_alone_makes_the_same_rows(aftermath: Aftermath, tmp_path: Path) -> None:

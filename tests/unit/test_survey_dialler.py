@@ -329,6 +329,21 @@ def test_a_dialler_killed_while_it_gives_up_says_so_at_last(world: World, point:
     assert told.count("contact.gave_up") == 1
 
 
+def test_why_a_contact_was_given_up_is_known_however_quick_ingestion_is(world: World) -> None:
+    """Ingestion reads what the dialler has just written down, before the dialler says so in the table."""
+    anna = world.visit("V1", ANNA)
+    world.start()
+    do_not_call.add(world.store, world.journal, ANNA, reason="page", by="boss")
+
+    def at(point: str) -> None:
+        if point == "after it wrote":
+            world.ingestor.once()
+
+    world.kill = at
+    world.ticks(2)
+    assert (world.contact(anna).state, world.contact(anna).reason) == ("gave_up", "do_not_call")
+
+
 def test_while_asterisk_does_not_answer_nothing_is_claimed(world: World) -> None:
     anna = world.visit("V1", ANNA)
     world.start()

@@ -12,7 +12,7 @@ from ivr.hotline import Hours, load_hotline
 from ivr.hotline.calendar import DayCalendar
 from ivr.settings import ROOT
 from ivr.surveys.policy import FAR, PARTS, Windows
-from tests.survey_times import Business, businesses, moments
+from tests.survey_times import Business, businesses, moments, special_moments
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 parts = st.sets(st.sampled_from(sorted(PARTS)), min_size=1)
@@ -112,8 +112,14 @@ def times(draw: st.DrawFn) -> tuple[Business, dt.datetime]:
     return draw(businesses(near=moment)), moment
 
 
-@settings(max_examples=400)
-@given(times())
+@st.composite
+def special_times(draw: st.DrawFn) -> tuple[Business, dt.datetime]:
+    moment = draw(special_moments)
+    return draw(businesses(near=moment)), moment
+
+
+@settings(max_examples=800)
+@given(st.one_of(times(), special_times()))
 def test_whatever_is_called_open_is_allowed_and_all_that_is_allowed_but_the_last_minute_is_open(
     one: tuple[Business, dt.datetime],
 ) -> None:
