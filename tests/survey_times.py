@@ -61,12 +61,10 @@ moments = st.one_of(
     st.tuples(st.sampled_from(TURNS), st.integers(0, 5 * 86400)).map(lambda one: one[0] + dt.timedelta(seconds=one[1])),
 )
 
-_SPECIAL = sorted(
-    {dt.date(year, 2, 29) for year in range(2012, 2033, 4)}
-    | {day for day in (*chinese_calendar.holidays, *chinese_calendar.workdays) if day.year > 2010}
-)
-special_moments = st.tuples(st.sampled_from(_SPECIAL), st.integers(0, 86399)).map(
-    lambda one: dt.datetime.combine(one[0], dt.time(), dt.UTC) + dt.timedelta(seconds=one[1])
+_special_days = st.one_of(
+    st.sampled_from([dt.date(year, 2, 29) for year in range(2012, 2033, 4)]),
+    st.sampled_from(sorted(day for day in chinese_calendar.holidays if day.year > 2010)),
+    st.sampled_from(sorted(day for day in chinese_calendar.workdays if day.year > 2010)),
 )
 """Leap days, public holidays, and the days that are worked to make up for them."""
 
@@ -135,3 +133,13 @@ def businesses(draw: st.DrawFn, near: dt.datetime | None = None) -> Business:
         holidays=draw(st.booleans()),
         on_holidays=draw(st.booleans()),
     )
+
+
+@st.composite
+def special_times(draw: st.DrawFn) -> tuple[Business, dt.datetime]:
+    """A business that works from Monday to Friday, each day by hours of its own, and a moment of a special day."""
+    week = {name: draw(spans) for name in _DAYS[:5]}
+    zone = draw(st.sampled_from(ZONES))
+    local = dt.datetime.combine(draw(_special_days), dt.time(), ZoneInfo(zone))
+    business = Business(zone, "08:00-21:00", week, {}, holidays=True, on_holidays=draw(st.booleans()))
+    return business, local + dt.timedelta(minutes=draw(st.integers(480, 1259)))

@@ -12,7 +12,7 @@ from ivr.hotline import Hours, load_hotline
 from ivr.hotline.calendar import DayCalendar
 from ivr.settings import ROOT
 from ivr.surveys.policy import FAR, PARTS, Windows
-from tests.survey_times import Business, businesses, moments, special_moments
+from tests.survey_times import Business, businesses, moments, special_times
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 parts = st.sets(st.sampled_from(sorted(PARTS)), min_size=1)
@@ -109,12 +109,6 @@ def test_the_sample_business_rings_by_its_own_wall_clock() -> None:
 @st.composite
 def times(draw: st.DrawFn) -> tuple[Business, dt.datetime]:
     moment = draw(moments)
-    return draw(businesses(near=moment)), moment
-
-
-@st.composite
-def special_times(draw: st.DrawFn) -> tuple[Business, dt.datetime]:
-    moment = draw(special_moments)
     return draw(businesses(near=moment)), moment
 
 
