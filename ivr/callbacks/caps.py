@@ -63,7 +63,7 @@ class Dial:
 
 def dials_to(session: Session, numbers: Collection[str], now: datetime) -> dict[str, list[Dial]]:
     """Every dial to each of these numbers in the last 24 hours. What may have been dialled counts as dialled: an
-    Asterisk that dies takes the last lines of its journal with it, so nobody knows of a lost attempt whether it rang."""
+    Asterisk that dies takes its journal's last lines with it, so nobody knows of a lost attempt whether it rang."""
     found: dict[str, list[Dial]] = {number: [] for number in numbers}
     since = now - _SPANS["per_day"]
     contacts = select(ContactAttempt).where(
