@@ -118,7 +118,7 @@ def aftermath(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
                     operator(running, "do-not-call", "add", one.number)
                     asked_off[one.number] = datetime.now(UTC)
                 until(lambda: datetime.now(UTC) > opens + timedelta(seconds=10), "the window opens again", 300)
-                until(lambda: not never_rung(store), lambda: f"all are rung: {never_rung(store)}", seconds=420)
+                until(lambda: not never_rung(store), lambda: f"all are rung: {never_rung(store)}", seconds=600)
             until(lambda: is_settled(store), "nobody's turn comes any more", seconds=300)
             settled_at, heard = datetime.now(UTC), storm.rings(run.happened())
         contacts, attempts, listed = tables(store)
