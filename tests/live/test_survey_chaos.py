@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
 from sqlalchemy import select
 
+from ivr.callbacks.caps import Cap
 from ivr.calls.events import Event
 from ivr.demo.sipp import free_udp_port
 from ivr.hotline import load_hotline
@@ -45,7 +47,7 @@ RETRIES = {
     "broken_off_minutes": [0.2, 0.2],
 }
 SETTLED = timedelta(seconds=45)
-"""Nobody's turn comes for so long: what is still open waits for a cap, or for another part of the day."""
+"""Nobody's turn comes for so long, whom no cap protects: the others wait for another part of the day."""
 
 
 @dataclass
@@ -119,8 +121,11 @@ def aftermath(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
                     asked_off[one.number] = datetime.now(UTC)
                 until(lambda: datetime.now(UTC) > opens + timedelta(seconds=10), "the window opens again", 300)
                 until(lambda: not never_rung(store), lambda: f"all are rung: {never_rung(store)}", seconds=600)
-            until(lambda: is_settled(store), "nobody's turn comes any more", seconds=300)
-            settled_at, heard = datetime.now(UTC), storm.rings(run.happened())
+            until(lambda: is_settled(store), "only caps are waited for", seconds=300)
+            settled_at = datetime.now(UTC)
+            operator(running, "campaigns", "pause", SURVEY)
+            until(lambda: not under_way(store), "all calls are over")
+            heard = storm.rings(run.happened())
         contacts, attempts, listed = tables(store)
         yield Aftermath(
             running, visits, heard, killed, watch.events(), contacts, attempts, listed, asked_off, settled_at
@@ -157,11 +162,20 @@ def never_rung(store: Store) -> list[str]:
 
 
 def is_settled(store: Store) -> bool:
-    soon = datetime.now(UTC) + SETTLED
+    due = select(Contact.id).where(
+        Contact.state.in_(OPEN_STATES),
+        Contact.next_at <= datetime.now(UTC) + SETTLED,
+        Contact.reason.not_in(get_args(Cap)),
+    )
     with store.read() as session:
-        up = select(ContactAttempt.call_id).where(ContactAttempt.result.is_(None))
-        due = select(Contact.id).where(Contact.state.in_(OPEN_STATES), Contact.next_at <= soon)
-        return session.scalar(up.limit(1)) is None and session.scalar(due.limit(1)) is None
+        return session.scalar(due.limit(1)) is None
+
+
+def under_way(store: Store) -> bool:
+    with store.read() as session:
+        return (
+            session.scalar(select(ContactAttempt.call_id).where(ContactAttempt.result.is_(None)).limit(1)) is not None
+        )
 
 
 def tables(store: Store) -> tuple[dict[str, Contact], list[ContactAttempt], dict[str, datetime]]:
