@@ -8,7 +8,7 @@ import sqlite3
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -194,6 +194,8 @@ def at_their_phones(running: Running, port: int, visits: Sequence[Visited]) -> I
 
 PROCESSES = ("scheduler", "agi", "ingest", "asterisk")
 DATABASE = "database"
+_NONE_RINGS_SECONDS = 15.0
+"""So long after the last death comes another one, where no phone rings."""
 
 
 @dataclass
@@ -207,11 +209,15 @@ class Killed:
 
 @dataclass
 class Killer:
-    """kill -9 of whatever the dice say, every few seconds, until the block ends. Use it as a context manager."""
+    """kill -9 of one after the other, in random order, until the block ends; use it as a context manager.
+
+    However slow the machine is, `every` phones ring between two deaths, unless none may for a while.
+    """
 
     running: Running
     dice: random.Random
-    pause: tuple[float, float] = (2.0, 5.0)
+    rung: Callable[[], int]
+    every: int
     killed: list[Killed] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -230,13 +236,22 @@ class Killer:
     def _run(self) -> None:
         """Everybody once, in random order, and again."""
         left: list[str] = []
-        while not self._over.wait(self.dice.uniform(*self.pause)):
+        while self._lets_live(self.dice.uniform(1, 4)):
             left = left or self.dice.sample([*PROCESSES, DATABASE], len(PROCESSES) + 1)
             what = left.pop()
             if what == DATABASE:
                 self._break_database()
             else:
                 self._kill(what)
+
+    def _lets_live(self, seconds: float) -> bool:
+        """Let everything work for so long at least; False when the time is over."""
+        begun, ends = self.rung(), time.monotonic() + _NONE_RINGS_SECONDS
+        while not self._over.wait(seconds):
+            if self.rung() >= begun + self.every or time.monotonic() > ends:
+                return True
+            seconds = 0.2
+        return False
 
     def _kill(self, process: str) -> None:
         before = self.running.pid(process)

@@ -114,7 +114,7 @@ def aftermath(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
         asked_off: dict[str, datetime] = {}
         with storm.at_their_phones(running, port, visits) as run:
             operator(running, "campaigns", "start", SURVEY)
-            with Killer(running, dice) as killed:
+            with Killer(running, dice, lambda: len(storm.rings(run.happened())), CALLBACKS // 40) as killed:
                 until(lambda: datetime.now(UTC) > opens - timedelta(minutes=CLOSED_FOR), "the window closes", 300)
                 for one in dice.sample([one for one in visits if one.due > opens - timedelta(seconds=50)], 3):
                     operator(running, "do-not-call", "add", one.number)
