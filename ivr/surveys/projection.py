@@ -7,9 +7,9 @@ gone with its visit nothing is written, but its number stays on the do-not-call 
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
 from ivr.calls.events import Event
@@ -29,6 +29,7 @@ from ivr.surveys.events import DO_NOT_CALL, MAY_CALL
 from ivr.surveys.ids import attempt_call_id, read_call_id
 
 _RESTARTED = "QUEUESTART"
+_STARTS_WITHIN = timedelta(minutes=10)
 _ATTEMPTS_AT_ONCE = 20
 _CONTACTS_AT_ONCE = 100
 
@@ -39,9 +40,9 @@ def apply(session: Session, events: Iterable[Event]) -> None:
     """Bring up to date every contact and number that these (stored) events touch."""
     contacts: set[str] = set()
     numbers: set[str] = set()
-    restarted = False
+    restarts: list[datetime] = []
     for event in events:
-        restarted = restarted or event.kind == _RESTARTED
+        restarts += [event.at] if event.kind == _RESTARTED and event.at else []
         attempt = read_call_id(event.call_id)
         if event.kind in (DO_NOT_CALL, MAY_CALL):
             numbers.add(str(event.data.get("number") or ""))
@@ -50,8 +51,10 @@ def apply(session: Session, events: Iterable[Event]) -> None:
         elif event.kind in DECISIONS and event.call_id:
             contacts.add(event.call_id)
     session.flush()
-    if restarted:
-        contacts.update(session.scalars(select(ContactAttempt.contact_id).where(ContactAttempt.result.is_(None))))
+    if restarts:
+        # An Asterisk that comes up answers before it writes that it has started: the dialler may have been quicker.
+        open_then = or_(ContactAttempt.result.is_(None), ContactAttempt.ended_at > min(restarts) - _STARTS_WITHIN)
+        contacts.update(session.scalars(select(ContactAttempt.contact_id).where(open_then)))
     _write_contacts(session, sorted(contacts))
     _write_do_not_call(session, numbers - {""})
 

@@ -460,6 +460,23 @@ def test_rebuilding_from_the_journal_gives_the_same_rows(world: World) -> None:
     assert len(world.rung) == rung, "and nobody is rung again at once"
 
 
+def test_an_end_that_the_dialler_wrote_before_asterisks_start_was_known_is_the_same_after_rebuilding(
+    world: World,
+) -> None:
+    anna = world.visit("V1", ANNA)
+    world.fates = {ANNA: ["never_ends"]}
+    world.start()
+    world.ticks(3)
+    world.calls.clear()
+    world.ticks(10)
+    assert world.results(anna) == ["unknown"]
+    world.restarted()
+    world.ticks(2)
+    before = dump(world.store, "contact", "contact_attempt")
+    world.ingestor.rebuild()
+    assert dump(world.store, "contact", "contact_attempt") == before
+
+
 def test_with_nothing_to_do_nothing_is_written(world: World) -> None:
     anna = world.visit("V1", ANNA)
     world.start()
