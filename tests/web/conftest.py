@@ -113,9 +113,13 @@ def site(app: FastAPI) -> Iterator[str]:
         thread.join(10)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The machine's Chromium, or the one unpacked by the bootstrap."""
+    """The machine's Chromium, or the one unpacked by the bootstrap.
+
+    As long as it is open, playwright keeps an event loop running in this thread, and nobody else can: so it ends with
+    the module, and does not meet other modules' tests on the same worker.
+    """
     try:
         chromium = tool("chromium")
     except ToolMissing as missing:
