@@ -78,16 +78,17 @@ def contact_story(session: Session, contact_id: str, now: dt.datetime) -> Contac
     ).all()
     cases = session.scalars(select(Case).where(Case.contact_id == contact_id).order_by(Case.opened_at, Case.id)).all()
     heard = _heard(session, [contact_id, *(attempt.call_id for attempt in attempts)])
+    calls = _calls(session, attempts)
     return ContactStory(
         contact=contact,
         visit=visit,
         customer=get_customer(session, visit.customer_id),
         attempts=attempts,
-        calls=_calls(session, attempts),
+        calls=calls,
         answers=_answers(session, contact_id),
         cases=cases,
         do_not_call=session.get(DoNotCall, contact.number),
-        lines=tell(contact, visit, attempts, heard, cases, now),
+        lines=tell(contact, visit, attempts, heard, cases, now, calls.values()),
     )
 
 
@@ -103,6 +104,7 @@ def tell(
     heard: Sequence[Heard],
     cases: Iterable[Case],
     now: dt.datetime,
+    calls: Iterable[CallRecord] = (),
 ) -> list[Told]:
     """What has happened by now, in order of time: pure."""
     lines = [Told(visit.at, "visit", {"kind": visit.kind, "by": visit.by}), Told(contact.due_at, "due")]
@@ -110,6 +112,9 @@ def tell(
         lines += _told_of_attempt(attempt)
     for event in heard:
         lines += _told_of_event(event)
+    for call in calls:
+        if call.answered_at and call.agent:  # by an agent, whom the customer asked for
+            lines.append(Told(call.answered_at, "talks", {"agent": call.agent}))
     if contact.ended_at and contact.state in _DECISIONS:
         decided = [event.facts for event in heard if event.kind == _DECISIONS[contact.state]]
         facts = {name: str(value) for name, value in (decided[-1] if decided else {}).items()}
@@ -138,8 +143,8 @@ def _told_of_event(event: Heard) -> Iterator[Told]:
         yield Told(event.at, "confirmed")
     elif event.kind == ANSWER:
         yield Told(event.at, "answer", {name: str(facts.get(name) or "") for name in ("question", "value")})
-    elif event.kind == ENDED and facts.get("result") == "later":
-        yield Told(event.at, "later")
+    elif event.kind == ENDED and facts.get("result") in ("later", "person"):
+        yield Told(event.at, str(facts["result"]))
 
 
 def _heard(session: Session, calls: Sequence[str]) -> list[Heard]:

@@ -228,7 +228,7 @@ def _calls(request: Request, web: Web, case: CaseRecord, user: SignedIn) -> str:
 def _accounts(web: Web) -> dict[str, str]:
     """Who may work on a case: login and name."""
     with web.store.read() as session:
-        return dict(session.execute(select(User.login, User.name).order_by(User.login)).tuples().all())
+        return {row.login: row.name for row in session.execute(select(User.login, User.name).order_by(User.login))}
 
 
 def _survey(web: Web, name: str) -> Survey | None:

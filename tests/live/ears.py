@@ -20,6 +20,8 @@ _WINDOW = 1.0
 _PART = 0.5
 """Seconds of each part that a prompt is looked for in a recording: on a busy machine frames slip in it, and a part with
 a slip is not found. A prompt was there when half of its parts are."""
+_SHORT_PART = 0.3
+"""Seconds of each part that a short prompt is looked for in what a phone has heard."""
 
 Samples = npt.NDArray[np.float32]
 
@@ -40,26 +42,30 @@ class Ears:
         ears._heard, ears._prompts, ears._exact = _wav(recording), paths.prompts, True
         return ears
 
-    def times(self, prompt: str, language: str = "zh-CN") -> list[float]:
-        """When a prompt began, seconds into the call; empty when it was not heard."""
+    def times(self, prompt: str, language: str = "zh-CN", *, torn: bool = False) -> list[float]:
+        """When a prompt began, seconds into the call; empty when it was not heard.
+
+        `torn`: also where a busy machine's phone has lost some frames of it, if half of its parts are there.
+        """
         wanted, _ = soundfile.read(
             self._prompts / language / f"{prompt}.ulaw", samplerate=_RATE, channels=1, format="RAW", subtype="ULAW",
             dtype="float32",
         )  # fmt: skip
-        if self._exact:
-            return [at / _RATE for at in self._found_in_parts(wanted)]
+        if self._exact or torn:
+            part, alike = (_PART, _SAME) if self._exact else (_SHORT_PART, _ALIKE)
+            return [at / _RATE for at in self._found_in_parts(wanted, part, alike)]
         loudest = int(np.argmax(np.abs(wanted))) if len(wanted) > _RATE * _WINDOW else 0
         start = max(0, min(loudest - int(_RATE * _WINDOW / 2), len(wanted) - int(_RATE * _WINDOW)))
         piece = wanted[start : start + int(_RATE * _WINDOW)]
         return [(at - start) / _RATE for at in _found(self._heard, piece, _ALIKE)]
 
-    def _found_in_parts(self, wanted: Samples) -> list[int]:
-        count = max(1, int(len(wanted) / (_RATE * _PART)))
+    def _found_in_parts(self, wanted: Samples, seconds: float, alike: float) -> list[int]:
+        count = max(1, int(len(wanted) / (_RATE * seconds)))
         size = len(wanted) // count
         starts = sorted(
             at - part * size
             for part in range(count)
-            for at in _found(self._heard, wanted[part * size : (part + 1) * size], _SAME)
+            for at in _found(self._heard, wanted[part * size : (part + 1) * size], alike)
         )
         return _gathered(starts, least=(count + 1) // 2, within=_RATE)
 

@@ -79,7 +79,7 @@ def verdict(record: CallRecord, standard: str) -> str:
 
 @pytest.mark.standards("S2")
 def test_s2_the_agent_hears_by_which_name_the_caller_is_addressed(story: Story) -> None:
-    (name,) = story.agent.times("surname_wang2_male")
+    (name,) = story.agent.times("surname_wang2_male", torn=True)
     assert name < 2.5, "before the caller is put through"
     assert story.caller.times("surname_wang2_male") == [], "a whisper"
 

@@ -1,6 +1,7 @@
 """Why a campaign rings nobody just now; the days that the calendar draws; a contact's story."""
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -9,6 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ivr.calls.record import CallRecord
 from ivr.hotline import Hotline, load_hotline
 from ivr.hotline.calendar import DayCalendar, SpecialDay
 from ivr.settings import ROOT
@@ -134,6 +136,21 @@ def test_a_story_is_told_in_order_and_not_before_it_happened() -> None:
     told = tell(contact, visit, [late], heard, [case], MOMENT)
     assert [line.what for line in told] == ["visit", "due", "case", "dialled", "later", "confirmed", "case_closed"]
     assert told == sorted(told, key=lambda line: line.at)
+
+
+def test_s26_a_story_tells_that_the_customer_asked_for_a_person_and_who_talked_with_them() -> None:
+    visit = Visit(at=MOMENT, kind="保养", by="")
+    contact = Contact(due_at=MOMENT, state="person", ended_at=MOMENT)
+    asked = Heard(MOMENT + dt.timedelta(seconds=1), "survey.ended", {"result": "person"})
+    call = CallRecord(
+        id="sv-1", direction="outbound", caller=None, started_at=MOMENT, answered_at=MOMENT + dt.timedelta(seconds=9),
+        ended_at=None, outcome="answered", queue="service", agent="1001", wait_seconds=8, talk_seconds=3, menu_path=[],
+    )  # fmt: skip
+    told = tell(contact, visit, [], [asked], [], MOMENT + dt.timedelta(minutes=1), [call])
+    assert [line.what for line in told] == ["visit", "due", "person", "talks"]
+    assert told[-1].facts == {"agent": "1001"}
+    waiting = tell(contact, visit, [], [asked], [], MOMENT + dt.timedelta(minutes=1), [replace(call, answered_at=None)])
+    assert waiting[-1].what == "person"
 
 
 def test_who_cancelled_and_why_it_was_given_up_is_told() -> None:

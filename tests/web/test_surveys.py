@@ -22,7 +22,7 @@ from sqlalchemy import delete, select
 from ivr.calls.journal import Journal
 from ivr.settings import ROOT, Settings
 from ivr.store.customers import Customer, Visit
-from ivr.store.models import AccessLog
+from ivr.store.models import AccessLog, Call
 from ivr.store.session import Store, open_store
 from ivr.store.surveys import AttemptResult, Campaign, Contact, ContactState, DoNotCall
 from ivr.surveys.campaigns import read_stop, resume_outbound
@@ -477,3 +477,14 @@ def test_a_filter_that_was_understood_is_read_from_its_own_link_again(query: dic
     assert (again.state, again.stage, again.since, again.until, again.page, again.text) == (
         *(wanted.state, wanted.stage, wanted.since, wanted.until, wanted.page, wanted.text),
     )
+
+
+def test_a_customer_who_was_busy_is_not_reached_which_is_neither_trouble_nor_a_wait(
+    store: Store, sign_in: SignIn
+) -> None:
+    own = {"direction": "outbound", "called": "13900007777", "started_at": NOW, "ended_at": NOW, "menu_path": []}
+    with store.write() as session:
+        session.add_all(Call(id=f"unreached-{outcome}", outcome=outcome, **own) for outcome in ("failed", "timed_out"))
+    listed = sign_in("boss").get("/calls?caller=13900007777").text
+    assert listed.count('<span class="badge outcome-not_reached">未接通</span>') == 2
+    assert "outcome-failed" not in listed and "outcome-timed_out" not in listed

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from ivr.demo.callbacks.characters import Cast
+from ivr.demo.callbacks.characters import CHARACTERS, Cast
 from ivr.errors import IvrError
 from ivr.settings import Settings
 
@@ -16,7 +16,7 @@ BUSINESS = Path(__file__).with_name("business.yaml")
 SURVEY, TRUNK = "after_service", "carrier"
 
 _FAMILY = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗"
-_GIVEN = ["秀英", "建国", "丽娟", "志强", "桂兰", "海涛", "敏", "明", "静"]
+_GIVEN = (("女士", ("秀英", "丽娟", "桂兰", "静")), ("先生", ("建国", "志强", "海涛", "明")))
 _SERVED_BY = ("一号车间", "二号车间", "三号车间")
 
 
@@ -55,10 +55,12 @@ def visits_table(cast: Cast, now: dt.datetime) -> bytes:
     table.writerow(["工单号", "姓名", "称谓", "电话", "服务类型", "完成时间", "服务人员", "重点客户"])
     first = now - dt.timedelta(hours=25, minutes=len(cast.members))
     for turn, number in enumerate(cast.members):
-        name = _FAMILY[turn % len(_FAMILY)] + _GIVEN[turn % len(_GIVEN)]
-        kind, by = ("保养", "维修")[turn % 2], _SERVED_BY[turn % len(_SERVED_BY)]
+        (title, given), round_ = _GIVEN[turn % 2], turn // len(CHARACTERS)
+        name = _FAMILY[turn % len(_FAMILY)] + given[(turn // len(_FAMILY)) % len(given)]
+        # The next round of kinds has other services: no workshop has all who are not content.
+        kind, by = ("保养", "维修")[(turn + round_) % 2], _SERVED_BY[(turn + round_) % len(_SERVED_BY)]
         ended_at = (first + dt.timedelta(minutes=turn)).isoformat(timespec="seconds")
-        title, key = ("女士", "先生")[turn % 2], "是" if turn % 20 == 0 else ""
+        key = "是" if turn % len(_FAMILY) == 0 else ""
         table.writerow([visit_id(number), name, title, number, kind, ended_at, by, key])
     return out.getvalue().encode()
 
