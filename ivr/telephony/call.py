@@ -21,7 +21,7 @@ from ivr.speech import moments, numbers
 from ivr.speech.surnames import surname_prompt
 from ivr.telephony.agi import CallerHungUp, Channel, plain
 from ivr.telephony.line import LINE_FACTS, Line, read_line
-from ivr.telephony.sounds import Sound, Sounds
+from ivr.telephony.sounds import Sound, Sounds, begun
 
 __all__ = ["Call", "CallerHungUp", "Desk"]
 
@@ -29,9 +29,6 @@ logger = logging.getLogger(__name__)
 
 CALLER_SIDE = "-caller.wav"
 """How the recording of a caller's side ends; the first flow of a call is given it."""
-
-_HEARD = 0.3
-"""Seconds of a prompt's end that carry no word any more."""
 
 _ENDLESS = 1e6
 """Seconds of patience where nobody gives up."""
@@ -388,20 +385,14 @@ class Call:
 
     def _played(self, sounds: list[tuple[str, Sound]], began: datetime, elapsed: float) -> None:
         events: list[tuple[str, dict[str, Any]]] = []
-        offset = 0.0
-        for prompt, sound in sounds:
-            if offset > elapsed:
-                break
+        for prompt, offset, heard in begun(sounds, elapsed):
             if prompt == PROMPT and prompt not in self._begun:
                 events.append(("notice.played", {"text": self._desk.notice.texts.get(self._language, "")}))
             self._begun.add(prompt)
-            facts: dict[str, Any] = {"prompt": prompt, "language": self._language}
-            facts["began"] = (began + timedelta(seconds=offset)).isoformat()
-            if offset + sound.seconds <= elapsed + _HEARD:
+            if heard:
                 self._heard.add(prompt)
-            else:
-                facts["cut"] = True
-            events.append(("prompt.played", facts))
-            offset += sound.seconds
+            at = (began + timedelta(seconds=offset)).isoformat()
+            facts = {"prompt": prompt, "language": self._language, "began": at}
+            events.append(("prompt.played", facts if heard else facts | {"cut": True}))
         if events:
             self._journal(events)

@@ -1,5 +1,6 @@
 """The sound files of prompts as Asterisk plays them, looked up once and remembered."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,6 +8,8 @@ from ivr.speech.prompts import PromptStore
 
 _BYTES_PER_SECOND = 8000
 """µ-law, which every prompt is rendered in."""
+_HEARD = 0.3
+"""Seconds of a prompt's end that carry no word any more."""
 
 
 @dataclass(frozen=True)
@@ -52,3 +55,17 @@ class Sounds:
         except OSError:
             return None
         return Sound(file, size / _BYTES_PER_SECOND)
+
+
+def begun(sounds: Iterable[tuple[str, Sound]], elapsed: float) -> Iterator[tuple[str, float, bool]]:
+    """Which of the sounds played one after the other have begun within `elapsed` seconds.
+
+    Each with its offset in seconds, and whether it was heard: all but an end that carries no word any more.
+    """
+    offset = 0.0
+    for prompt, sound in sounds:
+        if offset > elapsed:
+            return
+        end = offset + sound.seconds
+        yield prompt, offset, end <= elapsed + _HEARD
+        offset = end
