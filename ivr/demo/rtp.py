@@ -18,6 +18,9 @@ FRAME = 160
 
 _FRAME_SECONDS = 0.02
 _PCMU, _TELEPHONE_EVENT = 0, 101
+_RTCP = range(192, 224)
+"""Second bytes of packets that carry no sound but tell of one (RFC 5761, 4); they go to the next port, which may be
+another line's."""
 _SILENCE = b"\xff" * FRAME
 _HUM = bytes((0xA0, 0x98, 0xA0, 0xB8, 0x20, 0x18, 0x20, 0x38)) * (FRAME // 8)
 """A tone of 1 kHz at about -12 dB below full scale in µ-law (G.711)."""
@@ -78,7 +81,7 @@ class RtpLine:
 
     def hear(self, packet: bytes, sender: tuple[str, int]) -> None:
         """Take one RTP packet; its sender is where ours go to."""
-        if len(packet) < 12 or packet[0] >> 6 != 2:
+        if len(packet) < 12 or packet[0] >> 6 != 2 or packet[1] in _RTCP:
             return
         self.remote = sender
         if packet[1] & 0x7F == _PCMU:
