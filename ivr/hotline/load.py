@@ -11,6 +11,9 @@ from ivr.hotline.kinds import PERSON_KEY
 from ivr.hotline.model import Hotline
 from ivr.hotline.survey_prompts import EVERY_SURVEYS, PURPOSE, survey_prompt
 
+MAX_BYTES = 1_000_000
+"""Bytes of a business file; each is read within moments, and looked at again whenever it changes."""
+
 
 class HotlineFileError(IvrError):
     """The business file cannot be used: file, line, field, and what is allowed."""
@@ -18,20 +21,7 @@ class HotlineFileError(IvrError):
 
 def load_hotline(path: Path) -> Hotline:
     """Read and check the business file; raises HotlineFileError naming file, line, field and what is allowed."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise HotlineFileError(f"{path}: {reason}.", "set IVR_HOTLINE_FILE to a readable business file") from error
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        _refuse_duplicates(path, root)
-        data = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise HotlineFileError(f"{path}:{line}: not YAML: {error.problem}.") from error
-    except yaml.YAMLError as error:
-        raise HotlineFileError(f"{path}:1: not YAML: {str(error).splitlines()[0]}.") from error
+    root, data = _read(path)
     if not isinstance(data, dict):
         raise HotlineFileError(f"{path}:1: allowed: the fields {', '.join(Hotline.model_fields)}.")
     try:
@@ -41,6 +31,28 @@ def load_hotline(path: Path) -> Hotline:
     for where, problem in _broken_references(hotline):
         raise HotlineFileError(f"{path}:{_line(root, where)}: {_field(where)}: {problem}")
     return hotline
+
+
+def _read(path: Path) -> tuple[yaml.Node | None, Any]:
+    """The file as nodes, which know their lines, and as data."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise HotlineFileError(f"{path}: longer than {MAX_BYTES} bytes.", "a business file is a few pages")
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise HotlineFileError(f"{path}: {reason}.", "set IVR_HOTLINE_FILE to a readable business file") from error
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        _look_through(path, root, yaml.SafeLoader(""), set())
+        return root, yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise HotlineFileError(f"{path}:{line}: not YAML: {error.problem}.") from error
+    except yaml.YAMLError as error:
+        raise HotlineFileError(f"{path}:1: not YAML: {str(error).splitlines()[0]}.") from error
+    except RecursionError as error:
+        raise HotlineFileError(f"{path}:1: not a business file: brackets within brackets without end.") from error
 
 
 def _broken_references(hotline: Hotline) -> list[tuple[tuple[str | int, ...], str]]:
@@ -117,17 +129,37 @@ def _said_twice(hotline: Hotline) -> list[tuple[tuple[str | int, ...], str]]:
     return problems
 
 
-def _refuse_duplicates(path: Path, node: yaml.Node | None) -> None:
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            if key.value in seen:
-                raise HotlineFileError(f"{path}:{key.start_mark.line + 1}: {key.value}: stands here twice")
-            seen.add(key.value)
-            _refuse_duplicates(path, value)
+def _look_through(path: Path, node: yaml.Node | None, loader: yaml.SafeLoader, known: set[int]) -> None:
+    """Refuse keys that stand twice and values that are none; what is repeated by `*name` is looked at once."""
+    if node is None or id(node) in known:
+        return
+    known.add(id(node))
+    if isinstance(node, yaml.ScalarNode):
+        _refuse_no_value(path, node, loader)
     elif isinstance(node, yaml.SequenceNode):
         for value in node.value:
-            _refuse_duplicates(path, value)
+            _look_through(path, value, loader, known)
+    elif isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            where = f"{path}:{key.start_mark.line + 1}"
+            if not isinstance(key, yaml.ScalarNode):
+                raise HotlineFileError(f"{where}: a key is one word, not a list or a table.")
+            if key.value in seen:
+                raise HotlineFileError(f"{where}: {key.value}: stands here twice")
+            seen.add(key.value)
+            _look_through(path, key, loader, known)
+            _look_through(path, value, loader, known)
+
+
+def _refuse_no_value(path: Path, node: yaml.ScalarNode, loader: yaml.SafeLoader) -> None:
+    """A date such as 2026-02-30 reads like one and is none; PyYAML says so without the line."""
+    if node.tag in ("tag:yaml.org,2002:merge", "tag:yaml.org,2002:value"):
+        return
+    try:
+        loader.construct_object(node)
+    except (ValueError, OverflowError, KeyError) as error:
+        raise HotlineFileError(f"{path}:{node.start_mark.line + 1}: {node.value[:40]}: {error}.") from error
 
 
 def _describe(path: Path, root: yaml.Node | None, error: Any) -> str:

@@ -69,6 +69,36 @@ def test_a_key_written_twice_is_refused_because_yaml_would_forget_the_first(tmp_
         load_hotline(path)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("exceptions: {}", "exceptions: {2026-02-30: closed}", "day"),
+        ("max_seconds: 120", "max_seconds: !!int often", "invalid literal"),
+        ("exceptions: {}", "exceptions: {? [2026-02-28] : closed}", "a key is one word"),
+        ("exceptions: {}", "exceptions: {? {a: b} : closed}", "a key is one word"),
+    ],
+)
+def test_a_value_that_is_no_value_is_named_by_its_line(tmp_path: Path, old: str, new: str, says: str) -> None:
+    with pytest.raises(HotlineFileError, match=says) as error:
+        load_hotline(changed(tmp_path, old, new))
+    assert f"hotline.yaml:{line_of(old)}: " in str(error.value)
+
+
+def test_a_file_made_to_take_forever_is_refused_at_once(tmp_path: Path) -> None:
+    twice = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 40))
+    for text in (
+        f"a0: &a0 [x]\n{twice}",
+        "a: &a [*a]\n",
+        "a: &a {b: *a}\n",
+        "a: " + "[" * 20_000,
+        "# " + "x" * 2_000_000,
+    ):
+        path = tmp_path / "hotline.yaml"
+        path.write_text(text + "\n" + SAMPLE, encoding="utf-8")
+        with pytest.raises(HotlineFileError):
+            load_hotline(path)
+
+
 def test_a_survey_whose_question_would_be_said_with_other_words_is_refused(tmp_path: Path) -> None:
     """Of the survey `later` the question `agreed` would be the prompt that agrees on another time."""
     text = SAMPLE.replace("  after_service:", "  later:", 1).replace("- id: solved", "- id: agreed", 1)
