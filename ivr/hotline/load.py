@@ -7,7 +7,7 @@ import yaml
 from pydantic import ValidationError
 
 from ivr.errors import IvrError
-from ivr.hotline.kinds import PERSON_KEY
+from ivr.hotline.kinds import LABEL, PERSON_KEY
 from ivr.hotline.model import Hotline
 from ivr.hotline.survey_prompts import EVERY_SURVEYS, PURPOSE, survey_prompt
 
@@ -106,13 +106,27 @@ def _broken_settings(hotline: Hotline) -> list[tuple[tuple[str | int, ...], str]
         if survey.department and survey.department not in hotline.departments:
             allowed = ", ".join(hotline.departments) or "none: departments is empty"
             problems.append((("surveys", name, "department"), f"no such department; allowed: {allowed}"))
-    problems += _said_twice(hotline)
+    problems += _said_twice(hotline) + _unshowable(hotline)
     for number, agent in hotline.agents.items():
         for index, team in enumerate(agent.supervises):
             if team not in teams:
                 allowed = ", ".join(sorted(teams))
                 problems.append((("agents", number, "supervises", index), f"no such team; allowed: {allowed}"))
     return problems
+
+
+def _unshowable(hotline: Hotline) -> list[tuple[tuple[str | int, ...], str]]:
+    """Labels that an agent's phone is to show, with characters that Asterisk would read as something else."""
+    first = hotline.languages[0]
+    labels: list[tuple[tuple[str | int, ...], str]] = [
+        *((("queues", name, "label", first), queue.label.get(first, "")) for name, queue in hotline.queues.items()),
+        *((("surveys", name, "label", first), one.label.get(first, "")) for name, one in hotline.surveys.items()),
+    ]
+    for name, menu in hotline.menus.items():
+        for key, option in menu.options.items():
+            labels.append((("menus", name, "options", key, "label", first), option.label.get(first, "")))
+    allowed = "allowed: at most 60 letters, digits, blanks and marks such as · 、 / -"
+    return [(where, allowed) for where, label in labels if label and not LABEL.fullmatch(label)]
 
 
 def _said_twice(hotline: Hotline) -> list[tuple[tuple[str | int, ...], str]]:

@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from ivr.calls.notice import NoticeBoard
 from ivr.errors import IvrError
 from ivr.hotline import Hotline, Hours
+from ivr.hotline.kinds import LABEL
 from ivr.instance import LOOPBACK, Instance
 from ivr.settings import ROOT, StatePaths
 from ivr.speech.matters import whispered
@@ -234,7 +235,7 @@ FILTERS: dict[str, Callable[[object], Checked]] = {
     "zone": _matching("a time zone's name", r"[A-Za-z0-9_+/-]{1,64}"),
     "trunk_host": _matching("a host's name or address", r"[A-Za-z0-9.:-]{1,253}"),
     "secret": _matching("letters, digits, _ and -", r"[A-Za-z0-9_-]{8,128}"),
-    "label": _matching("letters, digits, blanks and marks such as · 、 -", r"[\w ·、，。（）/+-]{1,60}"),
+    "label": _matching("letters, digits, blanks and marks such as · 、 -", LABEL.pattern),
     "network": _network,
     "sh": lambda value: Checked(shlex.quote(str(value))),
 }

@@ -84,6 +84,17 @@ def test_a_value_that_is_no_value_is_named_by_its_line(tmp_path: Path, old: str,
     assert f"hotline.yaml:{line_of(old)}: " in str(error.value)
 
 
+@pytest.mark.parametrize("bad", ["客服${SHELL(id)}", "客服\\n same => n,System(id)", "客服;1"])
+@pytest.mark.parametrize("label", ["客户服务", "投诉建议", "维修保养回访"])
+def test_a_label_that_no_phone_can_show_is_refused_before_asterisk_sees_it(
+    tmp_path: Path, label: str, bad: str
+) -> None:
+    path = changed(tmp_path, f"zh-CN: {label},", f'zh-CN: "{bad}",')
+    with pytest.raises(HotlineFileError, match=r"label\.zh-CN: allowed: at most 60 letters") as error:
+        load_hotline(path)
+    assert f"hotline.yaml:{line_of(f'zh-CN: {label},')}: " in str(error.value)
+
+
 def test_a_file_made_to_take_forever_is_refused_at_once(tmp_path: Path) -> None:
     twice = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 40))
     for text in (
