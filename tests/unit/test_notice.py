@@ -1,10 +1,13 @@
 """The emergency notice: what may be put up, when it ends, and who speaks it (S20)."""
 
 import datetime as dt
+import io
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
+import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -118,7 +121,8 @@ def test_a_second_notice_replaces_the_sound_of_the_first(settings: Settings) -> 
     second = [store.base("notice", lang).with_suffix(".ulaw").read_bytes() for lang in hotline.languages]
 
     assert first[0] != second[0] and first[1] != second[1]
-    assert second[0] == second[1]
+    assert alike(second[0], second[1]), "one text in both languages, however the voice's noise falls"
+    assert not alike(first[0], second[0])
 
 
 def test_a_notice_without_words_in_the_first_language_leaves_the_old_one_in_force(settings: Settings) -> None:
@@ -134,3 +138,11 @@ def test_taking_down_what_is_not_there_is_no_mistake(board: NoticeBoard) -> None
     board.write(Notice(texts={}, on=False))
 
     assert not board.read().on
+
+
+def alike(one: bytes, other: bytes) -> bool:
+    """Whether two µ-law sounds say the same; espeak-ng's noise is never twice the same."""
+    raw = {"samplerate": 8000, "channels": 1, "format": "RAW", "subtype": "ULAW"}
+    sounds = [soundfile.read(io.BytesIO(sound), **raw)[0] for sound in (one, other)]
+    shortest = min(map(len, sounds))
+    return abs(len(one) - len(other)) < 800 and bool(np.corrcoef([sound[:shortest] for sound in sounds])[0, 1] > 0.9)
