@@ -7,6 +7,7 @@ and far enough from full scale for G.711. Peaks stay below −3 dBFS.
 """
 
 import os
+import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -142,7 +143,8 @@ def store(path: Path, audio: Audio, **encoding: Any) -> None:
 
     Raises SoundNotWritten; the old file stays.
     """
-    passing = path.with_name(f".{path.name}.{os.getpid()}.new")
+    # Two threads may speak one text at once: a notice in languages that have no words of their own for it.
+    passing = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.new")
     try:
         soundfile.write(passing, audio.samples, audio.rate, **encoding)
         passing.replace(path)

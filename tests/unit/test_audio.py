@@ -1,6 +1,8 @@
 """Sound for telephones: level, ends, band, and files that are whole or absent."""
 
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -123,7 +125,7 @@ def test_full_disk_leaves_the_old_file_and_no_scraps(tmp_path: Path) -> None:
     path = tmp_path / "greeting.ulaw"
     path.write_bytes(b"good")
     # Where the new file would be written, the disk is full.
-    (tmp_path / f".{path.name}.{os.getpid()}.new").symlink_to("/dev/full")
+    (tmp_path / f".{path.name}.{os.getpid()}.{threading.get_ident()}.new").symlink_to("/dev/full")
     with pytest.raises(SoundNotWritten, match=r"greeting\.ulaw"):
         audio.store(path, Audio(hum(3), 22050), format="RAW", subtype="ULAW")
     assert path.read_bytes() == b"good"
@@ -142,3 +144,12 @@ def test_file_that_is_no_sound_is_named(tmp_path: Path) -> None:
     (tmp_path / "x.wav").write_bytes(b"RIFF but no more")
     with pytest.raises(AudioUnusable, match=r"x\.wav"):
         audio.read(tmp_path / "x.wav")
+
+
+def test_threads_that_write_one_sound_at_once_leave_it_whole(tmp_path: Path) -> None:
+    sound, path = Audio(silence(10, 8000), 8000), tmp_path / "sound.flac"
+    with ThreadPoolExecutor(8) as threads:
+        for written in [threads.submit(audio.store, path, sound, format="FLAC") for _ in range(64)]:
+            written.result()
+    assert soundfile.info(path).frames == 80000
+    assert list(tmp_path.iterdir()) == [path]
