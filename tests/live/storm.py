@@ -112,10 +112,21 @@ class OnTheLine:
             return "answered"
         return outcome
 
+    def reaches_the_menu(self) -> bool:
+        """Where no flow is alive to say it, the dialplan takes the caller to the line without a key (S17)."""
+        return self.notice("menu.entered", "ENTERQUEUE") == "menu.entered"
+
     def joins_the_line(self) -> None:
-        self.notice("menu.entered")
-        self.press("0")
-        self.notice("ENTERQUEUE")
+        if self.reaches_the_menu():
+            self.press("0")
+            self.notice("ENTERQUEUE")
+
+    def soon_gives_up(self) -> str:
+        """Unless somebody is quicker."""
+        with suppress(NotSeen):
+            self.watch.wait_in(self.call_id, "BRIDGE_ENTER", seconds=self.dice.uniform(2, 15))
+            listen(1.0)
+        return "abandoned"
 
 
 def waits(caller: OnTheLine) -> str:
@@ -126,12 +137,8 @@ def waits(caller: OnTheLine) -> str:
 
 
 def gives_up(caller: OnTheLine) -> str:
-    """Unless somebody is quicker."""
     caller.joins_the_line()
-    with suppress(NotSeen):
-        caller.watch.wait_in(caller.call_id, "BRIDGE_ENTER", seconds=caller.dice.uniform(2, 15))
-        listen(1.0)
-    return "abandoned"
+    return caller.soon_gives_up()
 
 
 def asks_for_a_callback(caller: OnTheLine) -> str:
@@ -170,7 +177,8 @@ def is_blocked(caller: OnTheLine) -> str:
 
 
 def only_listens(caller: OnTheLine) -> str:
-    caller.notice("menu.entered")
+    if not caller.reaches_the_menu():
+        return caller.soon_gives_up()
     listen(caller.dice.uniform(0.5, 3))
     return "ended_in_menu"
 
