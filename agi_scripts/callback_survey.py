@@ -8,7 +8,7 @@ from ivr.hotline.survey_prompts import CLOSING, CONVENIENT, GREETING, IS_CUSTOME
 from ivr.hotline.surveys import NO, YES
 from ivr.surveys.events import CONFIRMED, DO_NOT_CALL, ENDED, HEARD
 from ivr.surveys.holiday import holiday_prompt
-from ivr.surveys.later import later_offers, offer_prompts
+from ivr.surveys.later import LATER_ASK, SAY_KEY, later_offers, offer_prompts
 from ivr.surveys.policy import Windows
 from ivr.surveys.walk import Ending
 from ivr.telephony.call import Call
@@ -71,11 +71,14 @@ def agree_to_talk(talk: SurveyTalk) -> Ending | None:
 
 
 def agree_on_time(talk: SurveyTalk) -> Ending:
-    """When, then: of the times at which we may call. Whoever chooses none is called another time."""
+    """When, then: of the times at which we may call, or as they say. Whoever chooses none is called another time."""
     offers = later_offers(Windows.of(talk.call.hotline, talk.survey), talk.call.now)
     if not offers:
-        return Ending("later")
-    reply = talk.ask("".join(offers), *offer_prompts(offers))
+        talk.say_next(LATER_ASK)
+        return talk.hear_time()
+    reply = talk.ask("".join(offers) + SAY_KEY, *offer_prompts(offers))
+    if reply.key == SAY_KEY:
+        return talk.hear_time()
     if reply.ending and reply.ending.result in ("person", "do_not_call"):
         return reply.ending
     return Ending("later", offers.get(reply.key or ""))
@@ -95,17 +98,24 @@ def close(talk: SurveyTalk, ending: Ending) -> None:
     call = talk.call
     if ending.result == "do_not_call":
         call.journal(DO_NOT_CALL, number=talk.sheet.number, reason="key", by="")
-    agreed = {"agreed": ending.agreed.isoformat()} if ending.agreed else {}
-    call.journal(ENDED, result=ending.result, **agreed)
+    call.journal(ENDED, result=ending.result, **when(ending))
     match ending.result:
         case "person":
             to_a_person(talk)
         case "machine" | "phone_menu":
             call.bye()
         case "later":
-            call.bye("survey_later_agreed" if agreed else "survey_later_other")
+            said = "survey_later_said" if ending.said else "survey_later_other"
+            call.bye("survey_later_agreed" if ending.agreed else said)
         case result:
             call.bye(*talk.rest(), GOODBYE[result])
+
+
+def when(ending: Ending) -> dict[str, object]:
+    """When to call again, as the journal keeps it."""
+    if ending.agreed:
+        return {"agreed": ending.agreed.isoformat()}
+    return {"recording": ending.said.recording, "seconds": ending.said.seconds} if ending.said else {}
 
 
 def to_a_person(talk: SurveyTalk) -> None:

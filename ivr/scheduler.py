@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from ivr.calls.journal import Journal
 from ivr.cases.desk import CaseDesk
 from ivr.customers.book import BookKeeper
 from ivr.errors import IvrError
@@ -15,6 +16,7 @@ from ivr.service import reload
 from ivr.settings import Settings
 from ivr.store.session import open_store
 from ivr.surveys.plan import Planner
+from ivr.surveys.said_times import TimeListener
 from ivr.surveys.surnames import SurnameKeeper
 from ivr.telephony.callback_line import open_dialler
 from ivr.telephony.survey_line import open_survey_dialler
@@ -77,6 +79,9 @@ def run(settings: Settings, stop: threading.Event) -> None:
     scheduler.add_job(names.look, "interval", seconds=_NAMES_SECONDS, id="surnames", max_instances=1)
     planner = Planner(open_store(settings.store_url), HotlineInForce(settings))
     scheduler.add_job(planner.look, "interval", seconds=_PLAN_SECONDS, id="plan", max_instances=1)
+    journal = Journal(settings.paths.journal / "flow.jsonl")
+    times = TimeListener(open_store(settings.store_url), HotlineInForce(settings), journal)
+    scheduler.add_job(times.look, "interval", seconds=_LOOK_SECONDS, id="said times", max_instances=1)
     dialler = open_dialler(settings)
     scheduler.add_job(dialler.tick, "interval", seconds=_DIALLER_SECONDS, id="callbacks", max_instances=9)
     surveys = open_survey_dialler(settings, names)

@@ -31,7 +31,9 @@ class SurveyTables:
         self._visits += 1
         customer = facts.pop("customer_id", None) or self.customer()
         at = self.now - dt.timedelta(days=days_ago)
-        row = Visit(external_id=f"V{self._visits:05}", customer_id=customer, kind=kind, at=at, by=by, **facts)
+        row = Visit(
+            external_id=facts.pop("name", f"V{self._visits:05}"), customer_id=customer, kind=kind, at=at, by=by, **facts
+        )
         self.session.add(row)
         self.session.flush()
         return row

@@ -14,8 +14,9 @@ from ivr.calls.outcome import Ending, is_offered, outcome_of
 from ivr.calls.placed import read_placed
 from ivr.calls.talk import Stint, agents_by_channel, put_through, stints, talked_seconds, work_number
 from ivr.calls.transfers import TRANSFERS, hold_seconds, transfers
+from ivr.hotline.survey_prompts import SAID_TIME
 from ivr.store.models import Direction, HungUpBy, Outcome
-from ivr.surveys.events import ANSWER
+from ivr.surveys.events import ANSWER, ENDED
 
 _WITHHELD = frozenset({"anonymous", "asserted", "private", "restricted", "unavailable", "unknown", "withheld"})
 _MAX_NUMBER = 64
@@ -341,11 +342,13 @@ class _Reading:
     def comments(self) -> dict[str, str]:
         """What was spoken as an answer to a survey's questions (S26); the last one to a question."""
         answers = [event.data for event in self.flow if event.kind == ANSWER]
-        return {
+        said = {
             f"comment-{question}": recording
             for each in answers
             if (question := _text(each.get("question"))) and (recording := _text(each.get("recording")))
         }
+        when = self.told(ENDED, "recording")
+        return said | ({f"comment-{SAID_TIME}": when} if when else {})
 
     def recorded_legs(self) -> tuple[dict[str, str], datetime | None]:
         for event in self.cel:

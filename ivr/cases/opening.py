@@ -13,6 +13,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from ivr.cases.acts import replay
 from ivr.cases.rules import COMPLAINT, Trouble, due_at, resolve_by
+from ivr.cases.said_times import time_troubles
 from ivr.cases.surveyed import CommentReader, survey_troubles
 from ivr.customers.file import customer_by_number, get_customer
 from ivr.customers.numbers import normalise
@@ -67,6 +68,7 @@ def troubles(session: Session, hotline: Hotline, now: dt.datetime, comments: Com
     yield from _complaints(session)
     if comments is not None:
         yield from survey_troubles(session, hotline, now, comments)
+        yield from time_troubles(session, hotline, now)
 
 
 def _complaints(session: Session) -> Iterator[Trouble]:

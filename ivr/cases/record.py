@@ -17,7 +17,7 @@ from ivr.store.models import Transcript
 
 KINDS: tuple[CaseKind, ...] = (
     *("message", "low_rating", "complaint", "missed_callback"),
-    *("survey_low", "survey_complaint", "survey_person"),
+    *("survey_low", "survey_complaint", "survey_person", "survey_time"),
 )
 FOR_AGENTS: tuple[CaseKind, ...] = ("message", "missed_callback", "survey_person")
 """What agents see of their own queues; a complaint or a bad answer may be about one of them (S24, S25)."""

@@ -2,6 +2,8 @@
 
 PURPOSE = "purpose"
 """Why we call, as the name of a survey's prompt; no question may be called so."""
+SAID_TIME = "later"
+"""When they want to be called, in the customer's own words: a recording named so; no question may be."""
 
 GREETING = "survey_greeting"
 HOLIDAYS = ("holiday_new_year", "holiday_spring", "holiday_labour", "holiday_mid_autumn", "holiday_national")
@@ -27,6 +29,9 @@ OTHERWISE = (
     "survey_later_today",
     "survey_later_morning",
     "survey_later_afternoon",
+    "survey_later_own",
+    "survey_later_speak",
+    "survey_later_said",
     "survey_later_agreed",
     "survey_later_other",
     "survey_declined_bye",

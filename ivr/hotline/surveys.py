@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from ivr.hotline.hours import Hours
 from ivr.hotline.kinds import Key, Strict, Texts, Word
-from ivr.hotline.survey_prompts import PURPOSE
+from ivr.hotline.survey_prompts import PURPOSE, SAID_TIME
 
 ShortWord = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,15}$")]
 """A survey's or question's name: both together name a prompt."""
@@ -20,6 +20,7 @@ NEVER_KEY = "9"
 """The key that ends a survey for good: the number is never rung again (do not call)."""
 YES, NO = "1", "2"
 _TAKEN_KEYS = frozenset({"0", NEVER_KEY})
+_TAKEN_IDS = frozenset({PURPOSE, SAID_TIME})
 
 
 def _within_the_widest(value: str) -> str:
@@ -128,8 +129,8 @@ class Survey(Strict):
     def _questions_hang_together(self) -> "Survey":
         before: dict[str, Question] = {}
         for question in self.questions:
-            if question.id == PURPOSE:
-                raise ValueError(f"question {PURPOSE}: allowed: another id, this one names the survey's purpose")
+            if question.id in _TAKEN_IDS:
+                raise ValueError(f"question {question.id}: allowed: another id, this one is the product's own")
             if question.id in before:
                 raise ValueError(f"question {question.id}: allowed: every id once")
             for condition, answers in question.only_if.items():

@@ -20,6 +20,7 @@ _WORDS: dict[Language, dict[str, str]] = {
         "survey_low": "回访低分",
         "survey_complaint": "回访中的投诉",
         "survey_person": "回访时要求人工、未能接通的客户",
+        "survey_time": "客户说的回访时间没有听准",
         "key": "大客户",
         "body": "{event}：{kind}（{whose}）\n客户号码：{number}\n登记时间：{opened}\n"
         "请于 {due} 前联系客户，{resolve} 前办结。\n\n详情：{link}\n",
@@ -36,6 +37,7 @@ _WORDS: dict[Language, dict[str, str]] = {
         "survey_low": "bad answer in a survey",
         "survey_complaint": "complaint in a survey",
         "survey_person": "customer who asked a survey for a person and reached nobody",
+        "survey_time": "time for a call that was not understood",
         "key": "key customer",
         "body": "{event}: {kind} ({whose})\nNumber: {number}\nOpened: {opened}\n"
         "Please be in touch with the customer before {due}, and put it right before {resolve}.\n\nDetails: {link}\n",

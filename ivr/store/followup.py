@@ -18,6 +18,7 @@ CaseKind = Literal[
     "survey_low",
     "survey_complaint",
     "survey_person",  # asked a survey for a person and reached nobody
+    "survey_time",  # said when to be called again, and was not understood for sure
 ]
 CaseState = Literal["open", "taken", "closed"]
 NewsState = Literal["waiting", "sent", "failed"]

@@ -62,7 +62,8 @@ class Contact(Base):
     """A customer whom a survey is to reach about one visit; `id` is `ivr.surveys.ids.contact_id`.
 
     `next_at` is when it is worth looking again, `reason` the last decision's (a text key: why now, or why not).
-    `asking` is the question that was being asked when a call broke off; `agreed_at` a time the customer chose.
+    `asking` is the question that was being asked when a call broke off; `agreed_at` a time the customer chose;
+    `time_said_in` the call in which they said it instead of choosing by key: until it is understood, nobody rings.
     """
 
     __tablename__ = "contact"
@@ -85,6 +86,7 @@ class Contact(Base):
     next_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     agreed_at: Mapped[datetime | None]
+    time_said_in: Mapped[str | None]
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     last_result: Mapped[AttemptResult | None]
     asking: Mapped[str | None]

@@ -7,7 +7,7 @@ An attempt is one call whose id is `ivr.surveys.ids.attempt_call_id(contact, att
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import get_args
+from typing import TypedDict, get_args
 
 from ivr.calls.events import Event
 from ivr.store.surveys import AttemptResult, ContactState
@@ -23,6 +23,7 @@ from ivr.surveys.events import (
     GAVE_UP,
     NOT_ANSWERED,
     TAKEN_BACK,
+    TIME_SET,
 )
 from ivr.surveys.ids import read_call_id
 
@@ -31,6 +32,8 @@ TOLD = (DIALLED, ANSWERED, NOT_ANSWERED, CALL_OVER, ENDED, CONFIRMED, ASKING, AN
 """The kinds of events that tell of an attempt."""
 DECISIONS: dict[str, ContactState] = {CANCELLED: "cancelled", GAVE_UP: "gave_up", EXPIRED: "expired"}
 """What may become of a contact without a call."""
+OF_THE_CONTACT = (*DECISIONS, TIME_SET)
+"""The kinds of events in whose place the contact's id stands."""
 
 _SAID: frozenset[str] = frozenset(get_args(AttemptResult))
 _FINAL: dict[AttemptResult, ContactState] = {
@@ -78,6 +81,11 @@ class Given:
     given_at: datetime
 
 
+class _Later(TypedDict):
+    agreed_at: datetime | None
+    time_said_in: str | None
+
+
 @dataclass(frozen=True)
 class Progress:
     """How far a contact has come; `state` None: open, somebody or something has still to happen. `reason`: why it was
@@ -88,6 +96,7 @@ class Progress:
     reason: str = ""
     reached_at: datetime | None = None
     agreed_at: datetime | None = None
+    time_said_in: str | None = None
     asking: str | None = None
 
 
@@ -121,9 +130,18 @@ def read_progress(events: Iterable[Event], attempts: Sequence[Attempt]) -> Progr
         ended_at=ended_at,
         reason=reason,
         reached_at=_first(told, CONFIRMED),
-        agreed_at=_agreed(told),
+        **_later(told),
         asking=_asking(told),
     )
+
+
+def moment_of(text: object) -> datetime | None:
+    """A moment as the journal's facts hold it; None for anything else."""
+    try:
+        at = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return at if at.tzinfo else None
 
 
 def _attempt(call_id: str, events: Sequence[Event], restarts: Sequence[datetime]) -> Attempt:
@@ -175,12 +193,16 @@ def _end(events: Sequence[Event], attempts: Sequence[Attempt]) -> tuple[ContactS
     return None, None, ""
 
 
-def _agreed(events: Iterable[Event]) -> datetime | None:
-    """The moment that the customer chose last."""
-    for event in reversed(_in_order(events, (ENDED,))):
-        if event.data.get("result") == "later":
-            return _moment(event.data.get("agreed"))
-    return None
+def _later(events: Iterable[Event]) -> _Later:
+    """The moment that was agreed last, and in which call the customer said it in their own words."""
+    found: _Later = {"agreed_at": None, "time_said_in": None}
+    for event in _in_order(events, (ENDED, TIME_SET)):
+        if event.kind == TIME_SET:
+            found["agreed_at"] = moment_of(event.data.get("agreed")) or found["agreed_at"]
+        elif event.data.get("result") == "later":
+            found["agreed_at"] = moment_of(event.data.get("agreed"))
+            found["time_said_in"] = event.call_id if event.data.get("recording") else None
+    return found
 
 
 def _asking(events: Iterable[Event]) -> str | None:
@@ -215,14 +237,6 @@ def _in_order(events: Iterable[Event], kinds: Iterable[str]) -> list[Event]:
 
 def _first(events: Iterable[Event], kind: str) -> datetime | None:
     return min((event.at for event in events if event.kind == kind and event.at), default=None)
-
-
-def _moment(text: object) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
-    return at if at.tzinfo else None
 
 
 def _extra(event: Event) -> str:

@@ -25,8 +25,11 @@ a comment is a leg of its call (`ivr.store.surveys.comment_leg`), so that its wo
 TAKEN_BACK = "survey.taken_back"
 """`question`: its answer does not count any more; it is given anew, or no longer asked for."""
 ENDED = "survey.ended"
-"""How the flow ended: `result` is one of completed, later (with `agreed`, an ISO moment, or none), declined,
-do_not_call, wrong_person, machine, phone_menu, no_human, person. A flow that never says so was broken off."""
+"""How the flow ended: `result` is one of completed, later, declined, do_not_call, wrong_person, machine, phone_menu,
+no_human, person. A flow that never says so was broken off.
+
+Of later: `agreed`, an ISO moment; or `recording` and `seconds` of the customer saying when, which is a leg of its call
+like a comment's, named `ivr.hotline.survey_prompts.SAID_TIME`; or neither."""
 
 # A supervisor's, the API's, or a rule's: of no call. In its place stands the contact's id, or the number itself.
 CANCELLED = "contact.cancelled"
@@ -34,6 +37,8 @@ CANCELLED = "contact.cancelled"
 GAVE_UP = "contact.gave_up"
 """`reason`: the dialler's rule says so."""
 EXPIRED = "contact.expired"
+TIME_SET = "contact.time_set"
+"""`agreed`: the moment that the customer's words meant, or that somebody settled with them; `by`, "" for a rule."""
 DO_NOT_CALL = "number.do_not_call"
 """`number`, `reason` (key, page, api, command), `by`. Whoever presses 9 says it in a call: then it bears that call."""
 MAY_CALL = "number.may_call"

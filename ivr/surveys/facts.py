@@ -35,7 +35,8 @@ class Known:
 
     def decide(self) -> Decision:
         row = self.contact
-        due = Due(row.due_at, row.expires_at, row.agreed_at, row.reached_at is not None)
+        time_said = row.time_said_in is not None
+        due = Due(row.due_at, row.expires_at, row.agreed_at, row.reached_at is not None, time_said)
         return decide(due, self.attempts, self.here)
 
 

@@ -14,6 +14,9 @@ OFFERS = {
 """Which key means what, and the prompt that says so."""
 ALL_OFFERS = "survey_later"
 """The prompt that offers all of them."""
+LATER_ASK = "survey_later_ask"
+SAY_KEY = "5"
+"""The key of whoever would rather say when."""
 
 _HOUR = dt.timedelta(hours=1)
 _LATER_TODAY = dt.timedelta(hours=3)
@@ -37,7 +40,7 @@ def later_offers(windows: Windows, now: dt.datetime) -> dict[str, dt.datetime]:
 
 
 def offer_prompts(keys: Collection[str]) -> list[str]:
-    """What says these offers; in one breath where all can be made."""
+    """What says these offers, and that they may say another time; in one breath where all can be made."""
     if set(keys) == set(OFFERS):
         return [ALL_OFFERS]
-    return ["survey_later_ask", *(prompt for key, prompt in OFFERS.items() if key in keys)]
+    return [LATER_ASK, *(prompt for key, prompt in OFFERS.items() if key in keys), "survey_later_own"]

@@ -16,7 +16,7 @@ from ivr.calls.events import Event
 from ivr.store.models import JournalEvent
 from ivr.store.surveys import Answer, Contact, ContactAttempt, DoNotCall
 from ivr.surveys.attempts import (
-    DECISIONS,
+    OF_THE_CONTACT,
     TOLD,
     Attempt,
     Given,
@@ -32,6 +32,7 @@ _RESTARTED = "QUEUESTART"
 _STARTS_WITHIN = timedelta(minutes=10)
 _ATTEMPTS_AT_ONCE = 20
 _CONTACTS_AT_ONCE = 100
+_TELLING = (*TOLD, *OF_THE_CONTACT)
 
 _AttemptRows = dict[int, ContactAttempt]
 
@@ -48,7 +49,7 @@ def apply(session: Session, events: Iterable[Event]) -> None:
             numbers.add(str(event.data.get("number") or ""))
         elif attempt is not None:
             contacts.add(attempt[0])
-        elif event.kind in DECISIONS and event.call_id:
+        elif event.kind in OF_THE_CONTACT and event.call_id:
             contacts.add(event.call_id)
     session.flush()
     if restarts:
@@ -124,7 +125,7 @@ def _events(session: Session, contacts: Mapping[str, _AttemptRows]) -> dict[str,
     while asking:
         numbers = range(first, first + _ATTEMPTS_AT_ONCE)
         wanted += [attempt_call_id(contact, number) for contact in asking for number in numbers]
-        told = select(JournalEvent).where(JournalEvent.call_id.in_(wanted), JournalEvent.kind.in_((*TOLD, *DECISIONS)))
+        told = select(JournalEvent).where(JournalEvent.call_id.in_(wanted), JournalEvent.kind.in_(_TELLING))
         heard_of: set[str] = set()
         for row in session.scalars(told):
             attempt = read_call_id(row.call_id)
@@ -174,7 +175,8 @@ def _write_progress(contact: Contact, rows: _AttemptRows, progress: Progress) ->
     over = [row for _, row in sorted(rows.items()) if row.result is not None]
     contact.attempts = max(rows, default=0)
     contact.last_result = over[-1].result if over else None
-    contact.reached_at, contact.agreed_at, contact.asking = progress.reached_at, progress.agreed_at, progress.asking
+    contact.reached_at, contact.asking = progress.reached_at, progress.asking
+    contact.agreed_at, contact.time_said_in = progress.agreed_at, progress.time_said_in
     contact.ended_at, contact.reason = progress.ended_at, progress.reason or contact.reason
     contact.state = progress.state or ("dialling" if len(over) < len(rows) else "planned")
     if over and over[-1].ended_at:

@@ -22,6 +22,7 @@ Reason = Literal[
     # why not yet
     "not_due",
     "agreed_later",  # the customer chose a later time
+    "time_said",  # … in their own words, which nobody has understood yet
     "pause_busy",
     "pause_no_answer",
     "pause_rejected",
@@ -119,12 +120,14 @@ class Tried:
 
 @dataclass(frozen=True)
 class Due:
-    """When a contact is to be reached. `reached`: the right person was on the line once, so it has begun."""
+    """When a contact is to be reached. `reached`: the right person was on the line once, so it has begun.
+    `time_said`: the last time they chose, they said it instead of keying it."""
 
     due_at: datetime
     expires_at: datetime
     agreed_at: datetime | None = None
     reached: bool = False
+    time_said: bool = False
 
 
 @dataclass(frozen=True)
@@ -168,6 +171,8 @@ def decide(contact: Due, attempts: Sequence[Tried], here: Circumstances) -> Deci
     too_late = _too_late(contact)
     if here.now >= too_late:
         return Decision("expire", "asked_lately" if asked and asked > contact.due_at else "too_late")
+    if contact.time_said and contact.agreed_at is None:
+        return Decision("wait", "time_said", min(here.now + LOOK_AGAIN, too_late))
     turn = _turn(contact, attempts, counted, here)
     if here.other_dial is not None and here.other_dial + BREATHER > turn.at:
         turn = _Turn(here.other_dial + BREATHER, "rung_lately", turn.tried)

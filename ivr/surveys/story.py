@@ -15,7 +15,8 @@ from ivr.store.customers import Visit
 from ivr.store.followup import Case
 from ivr.store.models import JournalEvent, Transcript
 from ivr.store.surveys import Answer, Contact, ContactAttempt, DoNotCall, comment_leg
-from ivr.surveys.events import ANSWER, CANCELLED, CONFIRMED, ENDED, EXPIRED, GAVE_UP, HEARD
+from ivr.surveys.attempts import moment_of
+from ivr.surveys.events import ANSWER, CANCELLED, CONFIRMED, ENDED, EXPIRED, GAVE_UP, HEARD, TIME_SET
 
 _DECISIONS = {"cancelled": CANCELLED, "gave_up": GAVE_UP, "expired": EXPIRED}
 """States that a contact comes to without a call, and the event that says so."""
@@ -28,11 +29,12 @@ class ContactNotFound(IvrError):
 @dataclass(frozen=True)
 class Told:
     """One thing that happened: `what` names it for the page's words, `facts` are what stands in them (as the journal
-    and the tables have them: ids, not labels)."""
+    and the tables have them: ids, not labels); `agreed` is a moment that was agreed on."""
 
     at: dt.datetime
     what: str
     facts: Mapping[str, str] = field(default_factory=dict)
+    agreed: dt.datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -144,11 +146,13 @@ def _told_of_event(event: Heard) -> Iterator[Told]:
     elif event.kind == ANSWER:
         yield Told(event.at, "answer", {name: str(facts.get(name) or "") for name in ("question", "value")})
     elif event.kind == ENDED and facts.get("result") in ("later", "person"):
-        yield Told(event.at, str(facts["result"]))
+        yield Told(event.at, "later_said" if facts.get("recording") else str(facts["result"]))
+    elif event.kind == TIME_SET:
+        yield Told(event.at, "time_set", {"by": str(facts.get("by") or "")}, moment_of(facts.get("agreed")))
 
 
 def _heard(session: Session, calls: Sequence[str]) -> list[Heard]:
-    kinds = (HEARD, CONFIRMED, ANSWER, ENDED, *_DECISIONS.values())
+    kinds = (HEARD, CONFIRMED, ANSWER, ENDED, TIME_SET, *_DECISIONS.values())
     rows = session.scalars(
         select(JournalEvent)
         .where(JournalEvent.call_id.in_(calls), JournalEvent.kind.in_(kinds), JournalEvent.at.is_not(None))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from ivr.calls.message_sound import Spoken
 from ivr.hotline import PERSON_KEY, Question, Survey
 from ivr.hotline.surveys import NEVER_KEY
 
@@ -32,10 +33,11 @@ Result = Literal[
 
 @dataclass(frozen=True)
 class Ending:
-    """How a survey call ends (`ivr.surveys.events.ENDED`); `agreed`: the moment chosen, of `later`."""
+    """How a survey call ends (`ivr.surveys.events.ENDED`); of `later`: `agreed` the moment chosen, or `said` when."""
 
     result: Result
     agreed: datetime | None = None
+    said: Spoken | None = None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ The rules are `ivr.surveys.walk`'s; the course of the call is agi_scripts/callba
 
 from ivr.calls.message_sound import Spoken
 from ivr.hotline import PERSON_KEY, Question, Survey
-from ivr.hotline.survey_prompts import COMMENT_THANKS, REPEAT_HINT, SORRY_LOW, survey_prompt
+from ivr.hotline.survey_prompts import COMMENT_THANKS, REPEAT_HINT, SAID_TIME, SORRY_LOW, survey_prompt
 from ivr.hotline.surveys import NEVER_KEY, NO, YES
 from ivr.speech import numbers
 from ivr.surveys.events import ANSWER, ASKING, TAKEN_BACK
@@ -22,7 +22,10 @@ COMMENTS = 2
 """So often a comment may be too short or too quiet (S4); then it is left."""
 LEAST_COMMENT = 1.0
 """Seconds."""
+TIME_SECONDS = 10
+"""The longest that saying a time may take."""
 NOTICE = "recording_notice"
+LATER_SPEAK = "survey_later_speak"
 
 
 class SurveyTalk:
@@ -70,6 +73,14 @@ class SurveyTalk:
             self._note(question, reply.key)
         return reply.ending
 
+    def hear_time(self) -> Ending:
+        """When they want to be called, in their own words; whoever cannot be understood is called another time."""
+        self.tell_recording()
+        spoken, reply = self._hear(f"comment-{SAID_TIME}", LATER_SPEAK, TIME_SECONDS, "")
+        if reply.ending and reply.ending.result in ("person", "do_not_call"):
+            return reply.ending
+        return Ending("later", said=spoken if spoken and spoken.verdict == "good" else None)
+
     def tell_recording(self) -> None:
         """A key stops a prompt; that the call is recorded is told to everybody (PIPL)."""
         short = self.call.briefly(NOTICE)
@@ -98,31 +109,40 @@ class SurveyTalk:
 
     def _ask_comment(self, question: Question) -> Reply:
         """In the customer's own words after the tone; also of one who then hangs up."""
-        said, tries = self.rest(), 0
-        while tries < COMMENTS:
-            key = self.call.ask(*said, survey_prompt(self.sheet.survey, question.id), seconds=AT_ONCE)
-            said = []
-            if key in (PERSON_KEY, NEVER_KEY, REPEAT_KEY, BACK_KEY):
-                reply = self.patience.take(key, BACK_KEY)
-                if reply.key or reply.ending:
-                    return reply
-                continue
-            spoken = self.call.record(f"comment-{question.id}", question.seconds, LEAST_COMMENT)
-            self._keep(question, spoken)
-            if self.call.read("${RECORD_STATUS}") == "OPERATOR":  # 0 in the middle of it
-                return Reply(ending=Ending("person"))
-            if spoken.verdict == "good":
-                return Reply()
-            tries, said = tries + 1, ["bad_line"]
-        self.walk.pass_over()
-        return Reply()
-
-    def _keep(self, question: Question, spoken: Spoken) -> None:
-        if spoken.verdict == "good":
+        prompt = survey_prompt(self.sheet.survey, question.id)
+        spoken, reply = self._hear(f"comment-{question.id}", prompt, question.seconds, BACK_KEY)
+        if spoken is not None and spoken.verdict == "good":
             self._note(question, recording=spoken.recording, seconds=spoken.seconds)
             self.say_next(COMMENT_THANKS)
-        if spoken.gone:
+        elif spoken is None and not (reply.key or reply.ending):
+            self.walk.pass_over()
+        if spoken is not None and spoken.gone:
             raise CallerHungUp
+        return reply
+
+    def _hear(self, name: str, prompt: str, most: int, keys: str) -> tuple[Spoken | None, Reply]:
+        """What is said after the tone, at most `most` seconds of it, and what was keyed instead or meanwhile.
+
+        None when it cannot be understood. One who hangs up has spoken, too: then it may be anything.
+        """
+        said, tries = self.rest(), 0
+        while tries < COMMENTS:
+            key = self.call.ask(*said, prompt, seconds=AT_ONCE)
+            said = []
+            if key in (PERSON_KEY, NEVER_KEY, REPEAT_KEY, BACK_KEY):
+                reply = self.patience.take(key, keys)
+                if reply.key or reply.ending:
+                    return None, reply
+                continue
+            spoken = self.call.record(name, most, LEAST_COMMENT)
+            if spoken.gone:
+                return spoken, Reply()
+            wants_person = self.call.read("${RECORD_STATUS}") == "OPERATOR"  # 0 in the middle of it
+            if wants_person or spoken.verdict == "good":
+                reply = Reply(ending=Ending("person")) if wants_person else Reply()
+                return spoken if spoken.verdict == "good" else None, reply
+            tries, said = tries + 1, ["bad_line"]
+        return None, Reply()
 
     def _note(self, question: Question, value: str = "", **facts: object) -> None:
         """Whoever is not content hears that somebody will see to it, once."""

@@ -13,7 +13,16 @@ from ivr.web.i18n import Translator, texts
 
 _GOOD = (
     *("done", "noted", "ringing_you", "return_call"),
-    *("stopped", "resumed", "campaign_started", "campaign_paused", "contact_cancelled", "listed", "unlisted"),
+    *(
+        "stopped",
+        "resumed",
+        "campaign_started",
+        "campaign_paused",
+        "contact_cancelled",
+        "contact_time_set",
+        "listed",
+        "unlisted",
+    ),
 )
 
 

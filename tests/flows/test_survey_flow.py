@@ -199,8 +199,8 @@ def test_whoever_has_no_time_now_chooses_another(journal: Path, key: str, agreed
 def test_only_times_at_which_we_may_call_are_offered(journal: Path) -> None:
     in_the_evening = datetime(2026, 1, 5, 11, 30, tzinfo=UTC)
     told = ring(Caller(keys=["1", "2", "1", "4"]), journal, at=in_the_evening)
-    offered = ["survey_later_ask", "survey_later_morning", "survey_later_afternoon"]
-    assert told.caller.heard[-8:] == [*offered, "survey_wrong_key", *offered, "survey_later_agreed"]
+    offered = ["survey_later_ask", "survey_later_morning", "survey_later_afternoon", "survey_later_own"]
+    assert told.caller.heard[-10:] == [*offered, "survey_wrong_key", *offered, "survey_later_agreed"]
 
 
 @pytest.mark.parametrize("keys", [[None, None], ["7", "7", "7"]])
@@ -210,10 +210,37 @@ def test_whoever_chooses_no_time_is_called_another_time(journal: Path, keys: lis
     assert told.caller.heard[-1] == "survey_later_other"
 
 
-def test_where_no_time_can_be_offered_they_are_called_another_time(journal: Path) -> None:
+@pytest.mark.standards("S26")
+def test_whoever_wants_another_time_says_it_in_their_own_words(journal: Path) -> None:
+    told = ring(Caller(keys=["1", "2", "5", None], messages=[(VOICE, False)]), journal)
+    assert told.caller.heard[-3:] == ["survey_later_own", "survey_later_speak", "survey_later_said"]
+    end = told.event("survey.ended")
+    assert (end["result"], end["seconds"], end.get("agreed")) == ("later", 6.0, None)
+    assert (journal.parent / end["recording"]).is_file()
+
+
+def test_whoever_hangs_up_once_they_have_said_when_has_said_it(journal: Path) -> None:
+    told = ring(Caller(keys=["1", "2", "5", None], messages=[(VOICE, True)]), journal)
+    assert told.event("survey.ended")["seconds"] == 6.0
+
+
+def test_a_time_that_cannot_be_heard_is_asked_for_once_more_and_then_let_be(journal: Path) -> None:
+    told = ring(Caller(keys=["1", "2", "5", None, None], messages=[(b"", False)] * 2), journal)
+    assert told.caller.heard[-4:] == ["survey_later_speak", "bad_line", "survey_later_speak", "survey_later_other"]
+    assert ended(told) == "later" and "recording" not in told.event("survey.ended")
+
+
+@pytest.mark.parametrize(("key", "result"), [("0", "person"), ("9", "do_not_call")])
+def test_where_a_time_is_to_be_said_a_person_and_never_again_are_one_key_away(
+    journal: Path, key: str, result: str
+) -> None:
+    assert ended(ring(Caller(keys=["1", "2", "5", key]), journal)) == result
+
+
+def test_where_no_time_can_be_offered_they_may_say_one(journal: Path) -> None:
     only_mondays = business(hours={"mon": "09:00-13:00"})
-    told = ring(Caller(keys=["1", "2"]), journal, hotline=only_mondays, at=NOON)
-    assert told.caller.heard[-1] == "survey_later_other"
+    told = ring(Caller(keys=["1", "2", None], messages=[(VOICE, False)]), journal, hotline=only_mondays, at=NOON)
+    assert told.caller.heard[-3:] == ["survey_later_ask", "survey_later_speak", "survey_later_said"]
     assert ended(told) == "later"
 
 

@@ -1,115 +1,29 @@
 """Callbacks after a visit on the real system (S26): what customers hear, press and notice, and what is known of it."""
 
 import os
+import re
 import signal
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 import soundfile
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from ivr.demo.callbacks.phones import CustomerPhones
 from ivr.demo.rtp import RtpLine
 from ivr.demo.sipp import free_udp_port
+from ivr.demo.voices import CALLER, speak_ulaw
 from ivr.demo.watch import JournalWatch
-from ivr.store.customers import Customer, Visit
-from ivr.store.session import open_store
-from ivr.store.surveys import Answer, Contact, ContactAttempt, DoNotCall
-from ivr.surveys.ids import attempt_call_id, contact_id
-from ivr.surveys.line import Order
-from ivr.telephony.asterisk_control import AsteriskControl
-from ivr.telephony.survey_line import AsteriskLine
+from ivr.store.surveys import DoNotCall
 from tests.live.conftest import Running, free_everybody, hotline_up, listen, sample_business, until
+from tests.live.customers import SURNAME, Customers
 from tests.live.ears import Ears
+from tests.live.readers import reader
 
-SURVEY, SURNAME = "after_service", "surname_wang2_male"
 NUMBERS = [f"138000000{number:02}" for number in range(100)]
-
-
-class Customers:
-    """The customers' phones behind the carrier, their sound, and contacts about their visits."""
-
-    def __init__(self, live: Running, phones: CustomerPhones) -> None:
-        self.live, self.phones = live, phones
-        self.asterisk = AsteriskLine(live.settings, AsteriskControl(live.settings))
-
-    def visited(self, number: str) -> str:
-        """A customer with this number has had a visit; the id of their contact."""
-        visit = f"visit-{number}"
-        contact = contact_id(SURVEY, visit)
-        now = datetime.now(UTC)
-        store = open_store(self.live.settings.store_url)
-        with store.write() as session:
-            customer = Customer(name="王小明", surname="王", title="先生", updated_at=now)
-            session.add(customer)
-            session.flush()
-            row = Visit(external_id=visit, customer_id=customer.id, kind="保养", at=now)
-            session.add(row)
-            session.flush()
-            own = {"survey": SURVEY, "visit_id": row.id, "number": number, "language": "zh-CN"}
-            session.add(Contact(id=contact, **own, due_at=now, next_at=now, expires_at=now + timedelta(days=7)))
-        store.close()
-        return contact
-
-    @contextmanager
-    def reading(self) -> Iterator[Session]:
-        with closing(open_store(self.live.settings.store_url)) as store, store.read() as session:
-            yield session
-
-    def ring(self, contact: str, attempt: int = 1, **order: object) -> str:
-        """Have the contact rung, as the dialler would; the call's id."""
-        number = self.contact(contact).number
-        known = {"customer": "王先生", "surname": SURNAME, "visit_kind": "保养", **order}
-        self.asterisk.ring(Order(contact, attempt, number, SURVEY, "zh-CN", **known))  # type: ignore[arg-type]
-        return attempt_call_id(contact, attempt)
-
-    def contact(self, contact: str) -> Contact:
-        with self.reading() as session:
-            return session.get_one(Contact, contact)
-
-    def attempts(self, contact: str) -> list[str | None]:
-        chosen = select(ContactAttempt).where(ContactAttempt.contact_id == contact)
-        with self.reading() as session:
-            return [row.result for row in session.scalars(chosen.order_by(ContactAttempt.attempt))]
-
-    def answers(self, contact: str) -> dict[str, str]:
-        chosen = select(Answer).where(Answer.contact_id == contact)
-        with self.reading() as session:
-            return {row.question: row.value for row in session.scalars(chosen)}
-
-    def wait_for(self, contact: str, *results: str) -> Contact:
-        """The contact, once its attempts have ended so."""
-        until(
-            lambda: self.attempts(contact) == list(results),
-            lambda: (
-                f"attempts end {results}: {self.attempts(contact)} {self.phones.notices()} {self.phones.run.errors()}"
-            ),
-        )
-        return self.contact(contact)
-
-    def noticed(self, what: str, number: str) -> int:
-        """How often this customer noticed something: rings, answered, is-released, gave-up, hung-up."""
-        return self.phones.noticed(what, number)
-
-    def wait_noticed(self, what: str, number: str) -> None:
-        until(lambda: self.noticed(what, number) > 0, lambda: f"{number} {what}: {self.phones.notices()}")
-
-    def pick_up(self, number: str, times: int = 1) -> RtpLine:
-        """The phone rings and is answered, for the so-manieth time; the customer's end of the sound."""
-        until(lambda: self.noticed("answered", number) == times, lambda: f"{number}: {self.phones.notices()}")
-        return self.phones.speak(number)
-
-    def say_hello(self, number: str, times: int = 1) -> RtpLine:
-        """Pick up, and say 喂."""
-        line = self.pick_up(number, times)
-        listen(0.3)
-        line.hum(0.4)
-        return line
 
 
 def noon_somewhere() -> str:
@@ -366,3 +280,42 @@ def test_s26_the_emergency_stop_rings_nobody_further_and_whoever_has_answered_is
     until(lambda: not {talk, ring} & customers.asterisk.up(), "all calls are over")
     customers.asterisk.hang_up(ring)  # gone already: nothing
     assert customers.asterisk.waiting_callers() == 0
+
+
+@pytest.mark.standards("S26")
+def test_s26_a_customer_says_when_to_call_and_is_rung_when_somebody_has_settled_the_time(
+    live: Running, customers: Customers, watch: JournalWatch
+) -> None:
+    number = NUMBERS[95]
+    contact = customers.visited(number)
+    call_id = customers.ring(contact)
+    line = customers.say_hello(number)
+    watch.wait_in(call_id, "survey.heard")
+    line.press("1")
+    watch.wait_in(call_id, "survey.confirmed")
+    line.press("25")
+    until(lambda: list(live.settings.paths.recordings.rglob(f"{call_id}-comment-later*")), "the customer may speak")
+    line.say(speak_ulaw("明天下午三点", CALLER, live.settings.runtime_dir))
+    listen(3.0)
+    line.press("#")
+    customers.wait_noticed("is-released", number)
+
+    waiting = customers.wait_for(contact, "later")
+    assert (waiting.state, waiting.time_said_in, waiting.agreed_at) == ("planned", call_id, None)
+    assert Ears.of_call(call_id, live.settings.paths).times("survey_later_said")
+    until(lambda: cases_of(live, contact), "a person is asked to listen: the demonstration model is never sure")
+    assert cases_of(live, contact) == [("survey_time", "明天下午三点？")]
+
+    page = f"/contacts/{contact}"
+    with reader(live, "settler", "supervisor") as supervisor:
+        meant = re.search(r'name="at"[^>]* value="([^"]+)"', supervisor.get(page).text)
+        assert meant is not None and meant.group(1).endswith("T15:00")
+        assert supervisor.get(f"{page}/time/audio").content[:4] == b"RIFF"
+        supervisor.send(page, f"{page}/time", at=meant.group(1))
+    until(lambda: customers.contact(contact).agreed_at is not None, "the time is settled")
+    settled = customers.contact(contact).agreed_at
+    assert settled and settled.astimezone(ZoneInfo(noon_somewhere())).strftime("%H:%M") == "15:00"
+
+
+def cases_of(live: Running, contact: str) -> list[tuple[str, str]]:
+    return [(case["kind"], case["matter"]) for case in live.ivr("cases", "list") if case["contact_id"] == contact]

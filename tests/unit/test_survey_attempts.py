@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ivr.calls.events import Event
 from ivr.surveys.attempts import Attempt, read_answers, read_attempts, read_progress
+from ivr.surveys.ids import attempt_call_id
 from tests import survey_journal
 
 START = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
@@ -124,6 +125,35 @@ PROGRESS: dict[str, tuple[str, dict[str, Any]]] = {
     "another time, agreed": (
         ANSWERED + "30 survey.ended result=later agreed=7200\n" + OVER,
         {"state": None, "agreed_at": after(7200)},
+    ),
+    "another time, said in words": (
+        ANSWERED + "30 survey.ended result=later recording=a.wav\n" + OVER,
+        {"state": None, "agreed_at": None, "time_said_in": attempt_call_id(CONTACT, 1)},
+    ),
+    "another time, said in words that were understood": (
+        ANSWERED + "30 survey.ended result=later recording=a.wav\n95 contact.time_set agreed=7200 by=\n" + OVER,
+        {"agreed_at": after(7200), "time_said_in": attempt_call_id(CONTACT, 1)},
+    ),
+    "another time, settled anew by somebody who listened": (
+        ANSWERED
+        + """30 survey.ended result=later recording=a.wav
+             95 contact.time_set agreed=7200 by=
+             99 contact.time_set agreed=9000 by=boss""",
+        {"agreed_at": after(9000)},
+    ),
+    "another time, said in words and in the next call keyed": (
+        ANSWERED
+        + """30 survey.ended result=later recording=a.wav
+             95 contact.time_set agreed=7200 by=
+             7300 survey.ended 2 result=later agreed=14400""",
+        {"agreed_at": after(14400), "time_said_in": None},
+    ),
+    "another time, said in words again": (
+        ANSWERED
+        + """30 survey.ended result=later recording=a.wav
+             95 contact.time_set agreed=7200 by=
+             7300 survey.ended 2 result=later recording=b.wav""",
+        {"agreed_at": None, "time_said_in": attempt_call_id(CONTACT, 2)},
     ),
     "another time, left open": (ANSWERED + "30 survey.ended result=later\n" + OVER, {"state": None, "agreed_at": None}),
     "given up after two attempts": (

@@ -20,6 +20,7 @@ from ivr.surveys.policy import Windows
 from ivr.surveys.rule import (
     BREATHER,
     KEPT_PROMISE,
+    LOOK_AGAIN,
     OUR_FAULT,
     OVER,
     Circumstances,
@@ -145,6 +146,16 @@ def test_an_agreed_time_is_kept_even_when_the_survey_would_be_over_and_the_attem
     assert decide(agreed, later, here(at("15:00", 9) + KEPT_PROMISE)) == Decision("expire", "too_late")
     again = [*later, *tried("later", last=at("15:00", 9))]
     assert decide(agreed, again, here(at("15:01", 9))).step == "give_up"
+
+
+def test_nobody_is_rung_whose_words_about_the_time_are_not_understood_yet() -> None:
+    said = replace(DUE, time_said=True, reached=True)
+    later = tried("later", last=at("10:00"))
+    for hour in ("10:01", "15:00", "19:00"):
+        assert decide(said, later, here(at(hour))) == Decision("wait", "time_said", at(hour) + LOOK_AGAIN)
+    assert decide(said, later, here(said.expires_at)).step == "expire"
+    understood = replace(said, agreed_at=at("15:00"))
+    assert decide(understood, later, here(at("15:00"))) == Decision("dial", "agreed_time")
 
 
 def test_later_without_a_time_is_some_hours_later() -> None:

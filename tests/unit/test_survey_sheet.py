@@ -113,4 +113,5 @@ def test_no_time_is_offered_at_which_nobody_may_be_rung(now: datetime, zone: str
 
 def test_all_offers_are_said_in_one_breath_and_some_one_by_one() -> None:
     assert offer_prompts(OFFERS) == ["survey_later"]
-    assert offer_prompts(["4", "1"]) == ["survey_later_ask", "survey_later_hour", "survey_later_afternoon"]
+    some = ["survey_later_hour", "survey_later_afternoon"]
+    assert offer_prompts(["4", "1"]) == ["survey_later_ask", *some, "survey_later_own"]

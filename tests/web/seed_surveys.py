@@ -49,7 +49,7 @@ def _with_a_story(tables: SurveyTables, paths: StatePaths) -> None:
         answered = dialled + dt.timedelta(seconds=12) if result != "busy" else None
         attempt = tables.attempt(broken, result, at=dialled, answered_at=answered)  # type: ignore[arg-type]
         if answered:
-            _call(tables, paths, attempt, answered)
+            recorded_call(tables, paths, attempt, answered)
     _heard(tables, broken, 26, [("survey.heard", {"who": "human"}), ("survey.confirmed", {})])
     _heard(tables, broken, 25.9, [("survey.answer", {"question": "overall", "value": "5"})])
     for question, value in (("overall", "5"), ("solved", "1"), ("recommend", "5")):
@@ -57,7 +57,7 @@ def _with_a_story(tables: SurveyTables, paths: StatePaths) -> None:
 
     visit = tables.visit(4, by="1002", kind="维修", customer_id=_customer(tables, "张伟"))
     done = tables.contact("completed", visit, number="13812340002")
-    _call(tables, paths, tables.attempt(done, at=NOW - dt.timedelta(hours=5), answered_at=NOW), NOW)
+    recorded_call(tables, paths, tables.attempt(done, at=NOW - dt.timedelta(hours=5), answered_at=NOW), NOW)
     for question, value in (("overall", "2"), ("solved", "2"), ("recommend", "1")):
         tables.answer(done, question, value)
     _comment(tables, paths, done, ["等", "了", "三", "天", "没有", "人", "解释"])
@@ -107,7 +107,7 @@ def _old(tables: SurveyTables) -> None:
     tables.answer(contact, "liked", "1")
 
 
-def _call(tables: SurveyTables, paths: StatePaths, attempt: ContactAttempt, answered: dt.datetime) -> None:
+def recorded_call(tables: SurveyTables, paths: StatePaths, attempt: ContactAttempt, answered: dt.datetime) -> None:
     """The call of an attempt, recorded on both sides."""
     call_id, seconds = attempt.call_id, 9.0
     tables.session.add(

@@ -80,6 +80,7 @@ def _contacts() -> None:
         sa.Column("next_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("agreed_at", sa.DateTime(timezone=True)),
+        sa.Column("time_said_in", sa.Text()),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("last_result", sa.Text()),
         sa.Column("asking", sa.Text()),
