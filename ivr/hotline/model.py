@@ -43,6 +43,11 @@ class Voice(Strict):
     espeak: str
     espeak_rate: Annotated[int, Field(ge=80, le=400)] = 150
 
+    def brisk(self) -> "Voice":
+        """The same voice, a quarter faster."""
+        faster = f"{min(100, int(self.rate[:-1]) + 25):+}%"
+        return self.model_copy(update={"rate": faster, "espeak_rate": min(400, round(self.espeak_rate * 1.25))})
+
 
 class Option(Strict):
     """What a key of a menu leads to: a queue, a deeper menu, another language, a message, or an information.

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ivr.errors import IvrError
+from ivr.hotline import Voice
 from ivr.settings import Settings
 from ivr.speech import audio
 from ivr.speech.audio import AudioUnusable, SoundNotWritten
@@ -158,7 +159,7 @@ class _Build:
         self.store, self.cache, self.now = store, cache, now
         self.manifest = store.manifest()
         self.made: dict[str, dict[str, Any]] = {}
-        self.voices = {str(lang): voice for lang, voice in store.hotline.voices.items()}
+        self.voices: dict[str, Voice] = {str(lang): voice for lang, voice in store.hotline.voices.items()}
         self.speakers = [_Speaker(engine) for engine in speakers]
         for speaker in self.speakers[:-1] if not retry else []:
             failure = self.manifest["unavailable"].get(speaker.engine.name)
@@ -212,7 +213,8 @@ class _Build:
 
     def _spoken(self, prompt: Prompt, entry: dict[str, Any] | None, speaker: _Speaker, doubts: list[str]) -> Made:
         name = speaker.engine.name
-        voices = [self.voices.get(part.lang, self.voices[prompt.lang]) for part in prompt.parts]
+        usual = [self.voices.get(part.lang, self.voices[prompt.lang]) for part in prompt.parts]
+        voices = [voice.brisk() for voice in usual] if prompt.brisk else usual
         sources = [
             _digest(part.spoken_by(name), speaker.engine.identity(part.lang, voice))
             for part, voice in zip(prompt.parts, voices, strict=True)

@@ -47,12 +47,14 @@ class Part:
 
 @dataclass(frozen=True)
 class Prompt:
-    """One prompt in one language. A `piece` (number, unit) is joined with others in a call."""
+    """One prompt in one language. A `piece` (number, unit) is joined with others in a call; a `brisk` one is spoken
+    faster, for an agent's ear alone while the caller waits (S8)."""
 
     id: str
     lang: Language
     parts: tuple[Part, ...]
     piece: bool = False
+    brisk: bool = False
 
     @property
     def text(self) -> str:
@@ -211,7 +213,7 @@ def _of_the_business(lang: Language, hotline: Hotline, written: dict[str, object
     for name, queue in hotline.queues.items():
         labels = {str(language): label for language, label in queue.label.items()}
         if lang in labels and f"queue_{name}" not in written:
-            yield Prompt(f"queue_{name}", lang, (Part(labels[lang], lang),), piece=True)
+            yield Prompt(f"queue_{name}", lang, (Part(labels[lang], lang),), piece=True, brisk=True)
     for name, words in survey_texts(hotline, lang):
         if name not in written:
             yield Prompt(name, lang, (Part(words, lang),))
@@ -230,8 +232,9 @@ def notice_prompts(hotline: Hotline, texts: Mapping[Language, str]) -> dict[Key,
 
 def _for_agents(lang: Language, hotline: Hotline) -> Iterator[Prompt]:
     """matter_<menu>_<key>: what the caller has chosen (S8); pause_<key>: a reason for a pause. Words of the file."""
-    texts = [*(matters(hotline) if lang == hotline.languages[0] else []), *pause_texts(hotline, lang)]
-    for name, words in texts:
+    for name, words in matters(hotline) if lang == hotline.languages[0] else []:
+        yield Prompt(name, lang, (Part(words, lang),), piece=True, brisk=True)
+    for name, words in pause_texts(hotline, lang):
         yield Prompt(name, lang, (Part(words, lang),), piece=True)
 
 
