@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import ipaddress
 import os
 import shutil
 import stat
@@ -10,7 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from pydantic import ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ivr.errors import IvrError
 
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout: code, prompts, templates and the sample business lie below it."""
@@ -21,6 +25,10 @@ _SOCKET_PATH_LIMIT = 80
 
 def _user_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "three-rings"
+
+
+class SettingsUnusable(IvrError):
+    """A variable of the environment or of `.env` holds what it cannot: which one, and what is allowed."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +131,17 @@ class Settings(BaseSettings):
     bind_host: str = "127.0.0.1"
     """Where SIP and sound come in; FastAGI and AMI listen on loopback whatever stands here."""
     web_host: str = "127.0.0.1"
+    web_proxies: str = ""
+    """Addresses or networks, with commas between them, of the TLS proxies in front of the page: what they say of the
+    reader's address is believed, and cookies are for TLS alone."""
     voice_engine: Literal["auto", "edge", "espeak"] = "auto"
+
+    @field_validator("web_proxies")
+    @classmethod
+    def _addresses(cls, value: str) -> str:
+        for one in filter(None, map(str.strip, value.split(","))):
+            ipaddress.ip_network(one)  # says what is wrong with it
+        return value
 
     @property
     def paths(self) -> StatePaths:
@@ -139,3 +157,13 @@ class Settings(BaseSettings):
         """The business file that running processes obey: the checked copy where there is one."""
         in_force = self.paths.hotline_in_force
         return in_force if in_force.exists() else self.hotline_file
+
+
+def read_settings(**given: object) -> Settings:
+    """The settings of this process, what is `given` before what the environment says; raises SettingsUnusable."""
+    try:
+        return Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(str(part) for part in first["loc"]).upper()
+        raise SettingsUnusable(f"IVR_{name}: {first['msg']}.", "correct the environment or `.env`") from error

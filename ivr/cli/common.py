@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ivr.settings import Settings
+from ivr.settings import Settings, read_settings
 from ivr.tables.read import MAX_BYTES
 
 State = Annotated[Path | None, typer.Option("--state", help="The instance's state folder (default: var).")]
@@ -24,7 +24,7 @@ console = Console(highlight=False, width=None if sys.stdout.isatty() else 240)
 
 def settings_of(state: Path | None) -> Settings:
     """The settings, with the state folder asked for on the command line."""
-    return Settings() if state is None else Settings(state_dir=state)
+    return read_settings() if state is None else read_settings(state_dir=state)
 
 
 def file_bytes(file: Path) -> bytes:

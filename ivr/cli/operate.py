@@ -14,7 +14,7 @@ from ivr.cli.common import AsJson, State, Steps, console, print_json, print_tabl
 from ivr.demo.callbacks.characters import MOST_OF_A_KIND, Cast
 from ivr.hotline import load_hotline
 from ivr.instance import Instance
-from ivr.settings import Settings
+from ivr.settings import Settings, read_settings
 from ivr.supervise import Supervisor
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def callbacks(
 
     with ExitStack() as up:
         with Steps() as say:
-            on = up.enter_context(show.stage(Settings(), state, say))
+            on = up.enter_context(show.stage(read_settings(), state, say))
         console.print(f"up: {on.campaign_page}", style="bold")
         with Steps() as say:
             told = show.perform(on, Cast.of(each), say)

@@ -16,7 +16,7 @@ from rich.progress import (
 from ivr import service
 from ivr.cli.common import AsJson, State, console, print_json, print_table, settings_of
 from ivr.hotline import load_hotline
-from ivr.settings import ROOT, Settings
+from ivr.settings import ROOT, Settings, read_settings
 from ivr.speech.download import get_model
 from ivr.speech.models import list_models
 from ivr.speech.prompt_check import check
@@ -97,14 +97,14 @@ def get(
         def show(stage: str, done: int, total: int | None) -> None:
             bar.update(task, description=stage, completed=done, total=total)
 
-        model = get_model(name, settings=Settings(), progress=show)
+        model = get_model(name, settings=read_settings(), progress=show)
     console.print(f"{model.name} is in use from the next transcript on; `ivr transcribe --again` makes old ones again")
 
 
 @models_app.command("list")
 def show_models(as_json: AsJson = False) -> None:
     """List the models that are known or installed, and which is in use."""
-    models = list_models(Settings())
+    models = list_models(read_settings())
     if as_json:
         print_json([{**vars(model), "path": str(model.path)} for model in models])
         return

@@ -104,6 +104,7 @@ def create_app(
         session_cookie=f"{COOKIE}_{instance.name}",
         max_age=SESSION_HOURS * 3600,
         same_site="lax",
+        https_only=bool(settings.web_proxies),
     )
     app.add_middleware(SecurityHeaders)
     verify_password(None, "")  # the dummy hash is made now, not within the first wrong login
@@ -112,20 +113,26 @@ def create_app(
 
 
 def serve(settings: Settings) -> None:
-    """Run the pages until stopped, on the instance's host and port (the process `ivr web`).
-
-    Without uvicorn's access log: its lines would hold callers' numbers from the address bar. Without proxy
-    headers: anybody could write them, and log-ins are throttled by address.
-    """
+    """Run the pages until stopped, on the instance's host and port (the process `ivr web`)."""
     instance = Instance.load(settings.paths)
     app = create_app(settings, instance)
-    uvicorn.run(
+    uvicorn.Server(server_config(app, settings, instance.web_host, instance.web)).run()
+
+
+def server_config(app: FastAPI, settings: Settings, host: str, port: int) -> uvicorn.Config:
+    """How the pages are served.
+
+    Without uvicorn's access log: its lines would hold callers' numbers from the address bar. Proxy headers count from
+    named proxies alone: anybody could write them, and log-ins are throttled by address.
+    """
+    return uvicorn.Config(
         app,
-        host=instance.web_host,
-        port=instance.web,
+        host=host,
+        port=port,
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=bool(settings.web_proxies),
+        forwarded_allow_ips=settings.web_proxies,
         log_level="warning",
     )
 

@@ -14,7 +14,7 @@ from typer.main import get_command
 from ivr.cli import PARTS, command_line
 from ivr.hotline import load_hotline
 from ivr.instance import Instance
-from ivr.settings import ROOT, Settings
+from ivr.settings import ROOT, Settings, SettingsUnusable, read_settings
 
 
 def ivr(settings: Settings, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -146,3 +146,13 @@ def test_all_commands_are_listed_together() -> None:
     everything = get_command(command_line(["--help"]))
     assert isinstance(everything, TyperGroup)
     assert set(everything.commands) == {command for commands in PARTS.values() for command in commands}
+
+
+@pytest.mark.parametrize(("name", "value"), [("IVR_WEB_PROXIES", "192.0.2.0/24, somewhere"), ("IVR_VOICE_ENGINE", "x")])
+def test_a_setting_that_cannot_be_is_one_line_that_names_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsUnusable) as refused:
+        read_settings()
+    assert str(refused.value).startswith(name) and "\n" not in str(refused.value)

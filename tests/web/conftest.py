@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 import uvicorn
@@ -16,7 +17,7 @@ from ivr.instance import Instance
 from ivr.settings import Settings
 from ivr.store.session import open_store
 from ivr.tools import ToolMissing, tool
-from ivr.web.app import create_app
+from ivr.web.app import create_app, server_config
 from tests.web.seed import NOW, PASSWORD, seed
 
 CHROMIUM_FLAGS = [
@@ -99,11 +100,18 @@ class Server(uvicorn.Server):
 
 
 @pytest.fixture(scope="module")
-def site(app: FastAPI) -> Iterator[str]:
+def site(app: FastAPI, web_settings: Settings) -> Iterator[str]:
     """The address of the application behind a real server."""
+    with served(app, web_settings) as address:
+        yield address
+
+
+@contextmanager
+def served(app: FastAPI, settings: Settings) -> Iterator[str]:
+    """The address of an application behind a real server, for as long as the block runs."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        server = Server(uvicorn.Config(app, log_level="warning", access_log=False))
+        server = Server(server_config(app, settings, "127.0.0.1", 0))
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
         while not server.started and thread.is_alive():

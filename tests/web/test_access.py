@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
@@ -22,7 +23,7 @@ from ivr.web.auth import Require, Role, ensure_first_user, safe_next
 from ivr.web.passwords import MIN_LENGTH
 from ivr.web.throttle import Throttle
 from ivr.web.tokens import RequireToken
-from tests.web.conftest import SignIn, form_token, fresh_client, post
+from tests.web.conftest import SignIn, form_token, fresh_client, post, served
 from tests.web.seed import FULL, NOW, OTHER_AGENTS, PASSWORD, USERS
 
 OPEN_TO_ALL = {"/login", "/healthz"}
@@ -258,3 +259,26 @@ def test_listening_leaves_one_trace_and_a_call_that_is_not_heard_none(app: FastA
 def test_login_that_is_no_account_is_not_written_down(app: FastAPI, sign_in: SignIn) -> None:
     post(TestClient(app), "/login", {"login": "my secret password", "password": "x"})
     assert "my secret password" not in sign_in("root").get("/access").text
+
+
+@pytest.mark.parametrize(("proxies", "locked_out"), [("127.0.0.0/8", False), ("", True)])
+def test_behind_a_named_proxy_one_readers_guesses_lock_nobody_else_out(
+    web_settings: Settings, proxies: str, locked_out: bool
+) -> None:
+    """And without one, what somebody writes about their address is not believed."""
+    settings = web_settings.model_copy(update={"web_proxies": proxies})
+    app = create_app(settings, now=lambda: NOW, throttles=(Throttle(9, 300), Throttle(3, 300)))
+    with served(app, settings) as site:
+
+        def attempt(reader: str, login: str, password: str) -> int:
+            with httpx.Client(base_url=site, headers={"X-Forwarded-For": reader, "X-Forwarded-Proto": "https"}) as one:
+                page = one.get("/login")
+                token = re.search(r'name="csrf" value="([^"]+)"', page.text)
+                assert token is not None
+                assert ("secure" in page.headers["set-cookie"].lower()) == bool(proxies)
+                cookie = page.headers["set-cookie"].partition(";")[0]
+                form = {"csrf": token.group(1), "login": login, "password": password}
+                return one.post("/login", data=form, headers={"Cookie": cookie}).status_code
+
+        assert [attempt("192.0.2.7", f"guess-{n}", "guess") for n in range(4)] == [401] * 3 + [429]
+        assert attempt("192.0.2.8", "boss", PASSWORD) == (429 if locked_out else 303)
