@@ -159,7 +159,10 @@ def _agents(settings: Settings) -> str:
     hotline = load_hotline(settings.checked_hotline_file)
     here = [number for number in hotline.agents if f" {number}/" in contacts]
     if not here:
-        return "none is registered, so callers wait; `ivr agents` shows the accounts"
+        raise Unwell(
+            "No agent's phone is registered, so callers wait.",
+            "connect one as docs/phones.md says; `ivr agents` shows the accounts",
+        )
     return f"registered: {', '.join(here)}"
 
 

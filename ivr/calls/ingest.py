@@ -70,12 +70,15 @@ class Ingestor:
 
     def once(self) -> int:
         """Take everything there is now; returns the number of events. Raises StoreUnavailable, OSError."""
+        return self._read_on(self._followers)
+
+    def _read_on(self, followers: Sequence[Follower]) -> int:
         total = 0
         while True:
             files = journal_files(self._paths.journal)
             if files == self._nothing_new:
                 break
-            taken, moved = self._take(files)
+            taken, moved = self._take(files, followers)
             total += taken
             if not moved:
                 self._nothing_new = files
@@ -93,7 +96,8 @@ class Ingestor:
                 self._store.lock(session, "ingest")
                 _forget(session, file, file_id)
         self._nothing_new = None
-        total = self.once()
+        # Files are read one after the other: whoever follows would see later events before earlier ones.
+        total = self._read_on(())
         self._project_all()
         return total
 
@@ -120,7 +124,7 @@ class Ingestor:
 
     # ---- one batch -------------------------------------------------------------------------------------
 
-    def _take(self, files: list[JournalFile]) -> tuple[int, bool]:
+    def _take(self, files: list[JournalFile], followers: Sequence[Follower]) -> tuple[int, bool]:
         """One batch: how many events, and whether any file was read further."""
         pieces = []
         offsets = self._offsets()
@@ -136,11 +140,11 @@ class Ingestor:
             self._store.lock(session, "ingest")
             events = [event for piece in pieces for event in _keep(session, piece)]
             self._projection.update(session, events)
-            self._follow(session, events)
+            self._follow(session, events, followers)
         return len(events), True
 
-    def _follow(self, session: Session, events: list[Event]) -> None:
-        for follow in self._followers:
+    def _follow(self, session: Session, events: list[Event], followers: Sequence[Follower]) -> None:
+        for follow in followers:
             try:
                 with session.begin_nested():
                     follow(session, events)
@@ -186,7 +190,7 @@ class Ingestor:
                 rows = events_after(session, last, _EVENTS_AT_ONCE)
                 if not rows:
                     return
-                self._follow(session, [event for _, event in rows])
+                self._follow(session, [event for _, event in rows], self._followers)
             last = rows[-1][0]
 
 

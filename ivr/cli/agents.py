@@ -1,5 +1,6 @@
 """Agents: their SIP accounts and PINs, and who is on duty."""
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -34,12 +35,15 @@ def agents(context: typer.Context, state: State = None, as_json: AsJson = False)
 def list_(state: State = None, as_json: AsJson = False) -> None:
     """Show who is on duty, at which desk, and doing what."""
     settings = settings_of(state)
-    lines = _live_lines(settings)
+    lines, hotline = _live_lines(settings), load_hotline(settings.checked_hotline_file)
     rows: list[dict[str, Any]] = []
-    for number, agent in load_hotline(settings.checked_hotline_file).agents.items():
+    for number, agent in hotline.agents.items():
         line = lines.get(number, {})
         doing = {name: line.get(name) for name in ("state", "reason", "desk", "since")}
         rows.append({"work_number": number, "name": agent.name, "login": agent.login, **doing})
+    for row in rows if not as_json else []:
+        if row["since"]:
+            row["since"] = f"{dt.datetime.fromisoformat(row['since']).astimezone(hotline.zone):%Y-%m-%d %H:%M:%S}"
     _show(rows, as_json)
 
 

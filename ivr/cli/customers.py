@@ -139,7 +139,8 @@ def take_table(
         print_json(vars(done) | {"errors": [vars(each) for each in done.errors]})
     else:
         for each in done.errors:
-            console.print(f"{file}:{each.line}: {each.field}: {each.message}", markup=False)
+            allowed = f" Allowed: {each.remedy}." if each.remedy else ""
+            console.print(f"{file}:{each.line}: {each.field}: {each.message}{allowed}", markup=False)
         told = f"{done.added} added, {done.changed} changed, {done.unchanged} unchanged"
         console.print(f"{told}, {len(done.errors)} lines left out" + (" (nothing was kept)" if dry_run else ""))
     if done.errors:

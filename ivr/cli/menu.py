@@ -29,13 +29,15 @@ def check(state: State = None, as_json: AsJson = False) -> None:
     found = check_menus(PromptStore(settings.paths, load_hotline(settings.hotline_file)))
     if as_json:
         print_json([{**vars(finding), "message": finding.message} for finding in found])
+    elif not found:
+        console.print("the menus keep S15 to S19")
     else:
         print_table(
             ["", "menu", "clause", "finding"],
             [("✗" if one.level == "error" else "!", one.where, one.standard, one.message) for one in found],
         )
         errors = sum(one.level == "error" for one in found)
-        console.print(f"{errors} errors, {len(found) - errors} warnings" if found else "the menus keep S15 to S19")
+        console.print(f"{errors} errors, {len(found) - errors} warnings")
     if any(finding.level == "error" for finding in found):
         raise typer.Exit(1)
 

@@ -56,7 +56,7 @@ def show(
             (
                 *(line.visit.external_id, f"{line.visit.at.astimezone(zone):%Y-%m-%d %H:%M}", line.visit.kind),
                 *(f"{line.name} {line.title}".strip(), line.visit.number, line.visit.by),
-                "withdrawn" if line.visit.withdrawn_at else "" if line.visit.consent else "no",
+                "withdrawn" if line.visit.withdrawn_at else "yes" if line.visit.consent else "no",
             )
             for line in found.items
         ],

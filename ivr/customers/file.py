@@ -81,7 +81,7 @@ def _numbers(raw: Iterable[str]) -> tuple[str, ...]:
     for each in raw:
         number = normalise(each)
         if number is None:
-            raise FieldError("numbers", "number", "There is a number that is none.", "digits, 3 to 20 of them")
+            raise FieldError("numbers", "number", f"“{each[:30]}” is no number.", "digits, 3 to 20 of them")
         if number not in found:
             found.append(number)
     if not found:

@@ -83,6 +83,11 @@ def _is_damage(error: DBAPIError) -> bool:
 def unavailable(error: Exception) -> StoreUnavailable:
     """The error in one line that names neither statement nor values (they may hold callers' data)."""
     reason = str(getattr(error, "orig", None) or "no free connection").strip().splitlines()[0]
+    if getattr(getattr(error, "orig", None), "sqlite_errorname", None) == "SQLITE_CANTOPEN":
+        return StoreUnavailable(
+            "There is no instance here, or its database cannot be opened.",
+            "`ivr up` makes one; --state DIR names the folder of another",
+        )
     return StoreUnavailable(
         f"The database cannot be used now: {reason}.",
         "check IVR_DATABASE_URL, that the server runs, and that the disk has room",

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import delete, select
 
+from ivr.calls import journal_files
 from ivr.calls.events import Event
 from ivr.calls.ingest import Ingestor
 from ivr.settings import StatePaths
@@ -248,6 +249,20 @@ def test_a_contact_that_is_planned_anew_knows_what_the_journal_knows(store: Stor
     row = contact(store)
     assert (row.state, row.attempts, row.last_result) == ("completed", 3, "completed")
     assert results(store) == ["busy", "broken_off", "completed"]
+
+
+def test_a_restart_that_is_read_again_before_the_calls_end_delays_nobody(
+    store: Store, tell: Tell, ingestor: Ingestor, paths: StatePaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim(store, 1)
+    tell("1 SURVEY_DIALLED\n9 SURVEY_ANSWERED\n30 survey.ended result=no_human\n31 LINKEDID_END")
+    survey_journal.restart(paths.journal, after(7200))
+    ingestor.once()
+    before = contact(store).next_at
+    assert before == after(31)
+    monkeypatch.setattr(journal_files, "CHUNK", 200)  # a long journal, read piece by piece
+    ingestor.rebuild()
+    assert contact(store).next_at == before
 
 
 def test_rebuilding_gives_identical_rows(store: Store, tell: Tell, ingestor: Ingestor, paths: StatePaths) -> None:
