@@ -44,6 +44,16 @@ def test_three_dials_alone_lead_outside_and_no_phone_reaches_them(
     assert not re.search(rf"Goto\w*\([^)]*\b({ours})", text), "only channels that we make go there"
 
 
+def test_no_phone_and_no_carrier_sends_a_call_elsewhere_instead_of_answering_it(
+    hotline: Hotline, paths: StatePaths, tmp_path: Path
+) -> None:
+    text = dialplan(hotline, paths, tmp_path)
+    calls = [line for line in text.splitlines() if re.search(r"^[^;]*,(Dial|Queue)\(", line)]
+    options = [found[1] for line in calls if (found := re.search(r"(?:,\d+|Queue\([^,]*),([A-Za-z]+)", line))]
+    assert len(options) == len(calls) > 10
+    assert all("i" in each for each in options), "i: a 302 from the far end is not followed"
+
+
 @pytest.mark.parametrize("variable", ["CALLBACK_NUMBER", "SURVEY_NUMBER", "RETURN_NUMBER"])
 def test_the_dialplan_checks_the_same_numbers_as_the_diallers(
     hotline: Hotline, paths: StatePaths, tmp_path: Path, variable: str
