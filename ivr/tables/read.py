@@ -137,7 +137,8 @@ def _rows(lines: Iterable[tuple[int, list[str]]], columns: Columns) -> Iterator[
 def _names(headings: list[str], columns: Columns) -> list[str]:
     """The columns' names in their order; empty headings at the end are none."""
     while headings and not headings[-1].strip():
-        headings = headings[:-1]
+        headings.pop()
+    headings = headings[: len(columns.called) + 1]  # one more than there are: at least one of them is wrong
     known = [columns.named(heading) for heading in headings]
     allowed = f"allowed: {', '.join(columns.called)}"
     strange = [heading.strip()[:40] or "?" for heading, name in zip(headings, known, strict=True) if name is None]

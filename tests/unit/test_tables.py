@@ -111,6 +111,15 @@ def test_table_that_is_none_is_refused_with_what_is_wrong(data: bytes, told: str
         rows(data)
 
 
+@pytest.mark.parametrize(("filler", "problem"), [("", "no_column"), ("x", "unknown_columns"), ("电话", "column_twice")])
+def test_headings_without_end_are_refused_without_looking_at_all_of_them_again_and_again(
+    filler: str, problem: str
+) -> None:
+    with pytest.raises(TableError) as refused:
+        rows(f"{filler},".encode() * 1_000_000)
+    assert refused.value.problem == problem
+
+
 def test_too_long_a_table_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(read, "MAX_LINES", 3)
     assert len(rows(b"number\n1\n\n2\n3\n")) == 3
