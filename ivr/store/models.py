@@ -213,6 +213,18 @@ class ApiToken(Base):
     revoked_at: Mapped[datetime | None]
 
 
+class EndedSession(Base):
+    """A session that somebody logged out of, for as long as its cookie may still be shown (see ivr.web.auth).
+
+    `key_hash` is the SHA-256, in hex, of the session's form token.
+    """
+
+    __tablename__ = "ended_session"
+
+    key_hash: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+
+
 class AccessLog(Base):
     """Who looked at what (S24); `user` is the login as text, so that it outlives the account."""
 

@@ -14,13 +14,14 @@ from ivr.web.auth import (
     SignedIn,
     check_form,
     check_login,
+    end_session,
     ensure_first_user,
     safe_next,
     set_password,
     signed_in,
     start_session,
 )
-from ivr.web.context import Web, csrf_token, page, web_of
+from ivr.web.context import Web, page, web_of
 from ivr.web.i18n import LANGUAGES, known_language
 
 router = APIRouter()
@@ -83,8 +84,7 @@ def _refused(request: Request, target: str, login: str, problem: str, status: in
 
 @router.post("/logout", dependencies=[Depends(check_form)])
 def log_out(request: Request, user: AnyUser) -> Response:
-    web_of(request).feed.end_session(csrf_token(request))
-    request.session.clear()
+    end_session(request)
     request.session["language"] = user.language
     return RedirectResponse("/login", 303)
 

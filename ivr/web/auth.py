@@ -1,5 +1,6 @@
 """Who may see what: accounts, roles, the signed session, form tokens."""
 
+import datetime as dt
 import hashlib
 import hmac
 from dataclasses import dataclass
@@ -7,13 +8,13 @@ from enum import IntEnum
 from typing import Annotated, Any
 
 from fastapi import Depends, Form, Request
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from ivr.calls.record import CallNotFound, CallRecord
 from ivr.errors import IvrError
 from ivr.instance import Instance
-from ivr.store.models import User
+from ivr.store.models import EndedSession, User
 from ivr.store.session import Store
 from ivr.web.context import csrf_token, web_of
 from ivr.web.i18n import known_language
@@ -119,11 +120,17 @@ def check_form(request: Request, csrf: str = Form("")) -> None:
 
 
 def signed_in(request: Request) -> SignedIn | None:
-    """The session's user, as the database knows it now; a changed password or a removed account ends the session."""
+    """The session's user, as the database knows it now; a changed password or a removed account ends the session.
+
+    A cookie kept from a session that somebody logged out of is worth nothing, and is not renewed.
+    """
     user_id, stamp = request.session.get("user"), request.session.get("stamp")
     if not isinstance(user_id, int) or not isinstance(stamp, str):
         return None
     with web_of(request).store.read() as session:
+        if session.get(EndedSession, _session_hash(request)) is not None:
+            request.session.clear()
+            return None
         row = session.get(User, user_id)
         if row is None or not hmac.compare_digest(_stamp(row), stamp):
             return None
@@ -149,6 +156,24 @@ def start_session(request: Request, user: User, *, must_change: bool) -> None:
     request.session.clear()
     request.session.update({"user": user.id, "stamp": _stamp(user), "must_change": must_change})
     csrf_token(request)
+
+
+def end_session(request: Request) -> None:
+    """End the session wherever its cookie has got to, and its streams. None is signed anew: the oldest are forgotten.
+
+    Raises StoreUnavailable.
+    """
+    web = web_of(request)
+    now = web.now()
+    with web.store.write() as session:
+        session.execute(delete(EndedSession).where(EndedSession.at < now - dt.timedelta(hours=2 * SESSION_HOURS)))
+        session.merge(EndedSession(key_hash=_session_hash(request), at=now))
+    web.feed.end_session(csrf_token(request))
+    request.session.clear()
+
+
+def _session_hash(request: Request) -> str:
+    return hashlib.sha256(csrf_token(request).encode()).hexdigest()
 
 
 def _stamp(user: User) -> str:

@@ -211,6 +211,18 @@ def test_changed_password_and_logout_end_sessions(app: FastAPI) -> None:
     assert here.get("/calls").headers["location"] == "/login"
 
 
+def test_cookie_kept_from_a_session_that_was_logged_out_of_is_a_strangers(app: FastAPI) -> None:
+    here, elsewhere = fresh_client(app, "1001"), fresh_client(app, "1001")
+    kept = TestClient(app, follow_redirects=False, cookies=dict(here.cookies))
+    assert kept.get("/calls").status_code == 200
+    token = form_token(here, "/calls")
+    here.post("/logout", data={"csrf": token})
+    refused = kept.get("/calls")
+    assert refused.headers["location"] == "/login"
+    assert "=null;" in refused.headers["set-cookie"], "it is taken away, not signed anew"
+    assert elsewhere.get("/calls").status_code == 200, "another session of theirs goes on"
+
+
 def test_forged_cookie_is_a_stranger(app: FastAPI, sign_in: SignIn) -> None:
     (name,) = sign_in("root").cookies.keys()
     client = TestClient(app, follow_redirects=False, cookies={name: "eyJ1c2VyIjogMX0=.x.y"})
