@@ -36,11 +36,17 @@ class Number(Strict):
 
 
 class Voice(Strict):
-    """Who speaks a language: edge-tts voice and rate; espeak-ng voice and words a minute as fallback."""
+    """Who speaks a language: edge-tts voice and rate; espeak-ng voice and words a minute as fallback.
 
-    edge: str
+    Voices are names as `edge-tts --list-voices` and `espeak-ng --voices` show them, the latter with a +variant if
+    wanted: they go into a program's arguments and a service's markup, and name no file.
+    """
+
+    edge: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$", max_length=64)]
     rate: Annotated[str, StringConstraints(pattern=r"^[+-][0-9]{1,3}%$")] = "+0%"
-    espeak: str
+    espeak: Annotated[
+        str, StringConstraints(pattern=r"^[A-Za-z0-9]+([_-][A-Za-z0-9]+)*(\+[A-Za-z0-9_-]+)?$", max_length=64)
+    ]
     espeak_rate: Annotated[int, Field(ge=80, le=400)] = 150
 
     def brisk(self) -> "Voice":

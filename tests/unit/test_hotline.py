@@ -95,6 +95,28 @@ def test_a_label_that_no_phone_can_show_is_refused_before_asterisk_sees_it(
     assert f"hotline.yaml:{line_of(f'zh-CN: {label},')}: " in str(error.value)
 
 
+@pytest.mark.parametrize("bad", ["../../tmp/x", "--help", "a b", "$(id)", "a;id", "'><audio/>", "a\\nb", "a" * 65, ""])
+@pytest.mark.parametrize("voice", ["edge: zh-CN-XiaoxiaoNeural", "espeak: cmn-latn-pinyin+f2"])
+def test_a_voice_is_a_name_and_neither_a_file_nor_markup_nor_an_option(tmp_path: Path, voice: str, bad: str) -> None:
+    engine = voice.partition(":")[0]
+    with pytest.raises(HotlineFileError) as error:
+        load_hotline(changed(tmp_path, voice, f'{engine}: "{bad}"'))
+    assert f"hotline.yaml:{line_of(voice)}: voices.zh-CN.{engine}: " in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "voice"),
+    [
+        ("edge: zh-CN-XiaoxiaoNeural", "edge: zh-CN-liaoning-XiaobeiNeural"),
+        ("espeak: cmn-latn-pinyin+f2", "espeak: cmn"),
+        ("espeak: cmn-latn-pinyin+f2", "espeak: mb-cn1"),
+        ("espeak: cmn-latn-pinyin+f2", "espeak: en-gb-x-rp+whisperf"),
+    ],
+)
+def test_the_engines_own_names_of_voices_are_taken(tmp_path: Path, old: str, voice: str) -> None:
+    load_hotline(changed(tmp_path, old, voice))
+
+
 def test_a_file_made_to_take_forever_is_refused_at_once(tmp_path: Path) -> None:
     twice = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 40))
     for text in (
