@@ -51,11 +51,13 @@ class Leg:
     """Whoever is at the other end hears music: the phone's own button was pressed."""
     rung: bool = False
     """We rang the phone, for the agent to call a customer back."""
+    aside: bool = False
+    """We rang the phone, to listen or to be reminded."""
 
     @property
     def own(self) -> bool:
-        """Whether the phone itself dialled (a feature code, a colleague): no customer's call."""
-        return self.id == self.call and not self.joined and not self.rung
+        """No customer's call: the phone itself dialled (a feature code, a colleague), or was rung aside."""
+        return (self.id == self.call or self.aside) and not self.joined and not self.rung
 
 
 @dataclass(frozen=True)

@@ -145,9 +145,7 @@ class _Reading:
         if self.first is not None and work_number(self.first.data["channel"]) is not None:
             listens = any(event.kind == "SUPERVISE" for event in self.cel)
             at_desk = any(event.kind.startswith(_AT_THE_DESK) for event in self.flow)
-            # A phone that we ring by itself (to listen, to be reminded) has dialled nothing.
-            rung = self.first.channel_id == self.call_id and self.first.data["exten"] in ("", "s")
-            return not (listens or at_desk or rung or self.first.data["exten"].startswith(_FEATURE))
+            return not (listens or at_desk or self.first.data["exten"].startswith(_FEATURE))
         if self.cel or any(event.kind in _OF_A_CALL for event in self.queue):
             return True
         return any(event.kind == "call.started" for event in self.flow)

@@ -147,7 +147,7 @@ def read_return_call(called: Event, events: Iterable[Event]) -> ReturnCall:
         call_id=str(called.call_id),
         **{name: str(called.data.get(name) or "") for name in ("case", "agent", "by", "number")},
         at=called.at,
-        picked_up_at=_first(told, "ANSWER", called.call_id),
+        picked_up_at=_first(told, "ANSWER"),
         dialled_at=_first(told, DIALLED),
         ended_at=_first(told, ENDED),
         result=_result(told),
@@ -162,6 +162,5 @@ def _result(told: Sequence[Event]) -> str | None:
     return ANSWERED if ANSWERED in results else next(iter(results), None)
 
 
-def _first(told: Sequence[Event], kind: str, channel: str | None = None) -> datetime | None:
-    of = (event.at for event in told if event.kind == kind and channel in (None, event.channel_id))
-    return next((at for at in of if at), None)
+def _first(told: Sequence[Event], kind: str) -> datetime | None:
+    return next((event.at for event in told if event.kind == kind and event.at), None)

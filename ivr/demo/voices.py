@@ -10,8 +10,8 @@ from ivr.speech.audio import finish, store
 from ivr.speech.espeak import Espeak
 from ivr.tools import tool
 
-AGENT = Voice(edge="", espeak="cmn-latn-pinyin+f3", espeak_rate=155)
-CALLER = Voice(edge="", espeak="cmn-latn-pinyin+m3", espeak_rate=155)
+AGENT = Voice(edge="zh-CN-XiaoyiNeural", espeak="cmn-latn-pinyin+f3", espeak_rate=155)
+CALLER = Voice(edge="zh-CN-YunxiNeural", espeak="cmn-latn-pinyin+m3", espeak_rate=155)
 """The demonstration model knows these voices (and it knows few others)."""
 
 

@@ -16,7 +16,7 @@ from ivr.settings import Settings
 from ivr.telephony import duty
 from ivr.telephony.agi import plain
 from ivr.telephony.ami import AmiClient, Message
-from ivr.telephony.control import Call, CaseCall, CommandRefused, SuperviseMode
+from ivr.telephony.control import DESK_SECONDS, Call, CaseCall, CommandRefused, DeskCall, SuperviseMode, desk_call_id
 from ivr.telephony.duty import ROSTER, Member, interface_of
 from ivr.telephony.features import SUPERVISE_DIGIT, Features, read_features, target_number
 
@@ -156,9 +156,9 @@ class AsteriskControl:
             raise CommandRefused("not_own_team", f"{supervisor} may not listen to {agent}.", "see `supervises`")
         self._channel(agent, bridged=True)
         desk = self._find_seat(supervisor)
-        self.originate(
-            Call(
-                channel=desk.interface if desk else interface_of(supervisor),
+        self.ring_desk(
+            DeskCall(
+                desk=desk.desk if desk else supervisor,
                 context="supervise",
                 exten=SUPERVISE_DIGIT[mode] + agent,
                 caller_id=f"{supervisor} <{supervisor}>",
@@ -172,13 +172,13 @@ class AsteriskControl:
             raise CommandRefused("no_trunk", "The business file names no trunk for this.", "set outbound.trunk")
         if any(channel.name.startswith(f"{seat.interface}-") for channel in read_channels(self._ami)):
             raise CommandRefused("on_a_call", f"Agent {agent} is on the phone.", "end that call first")
-        self.originate(
-            Call(
-                channel=seat.interface,
+        self.ring_desk(
+            DeskCall(
+                desk=seat.desk,
                 context="return-call",
                 exten="s",
                 caller_id=f'"回电 {plain(case.customer)[:40]}" <{number}>',
-                channel_id=case.call_id,
+                call_id=case.call_id,
                 variables={
                     "RETURN_CALL": case.call_id,
                     "RETURN_AGENT": agent,
@@ -189,6 +189,22 @@ class AsteriskControl:
                     "IVR_SURNAME": case.surname,
                     "IVR_CUSTOMER": plain(case.customer)[:40],
                 },
+            )
+        )
+
+    def ring_desk(self, call: DeskCall) -> None:
+        call_id = call.call_id or desk_call_id()
+        goes_on = {"RING_CONTEXT": call.context, "RING_EXTEN": call.exten, **call.variables}
+        self.originate(
+            Call(
+                channel=f"Local/{call.desk}@ring-desk/n",
+                context="ring-desk",
+                exten="answered",
+                timeout_seconds=DESK_SECONDS + 5,
+                caller_id=call.caller_id,
+                channel_id=call_id,
+                other_channel_id=f"{call_id}-desk",
+                variables={f"__{name}": value for name, value in goes_on.items()},  # the phone's channel inherits them
             )
         )
 

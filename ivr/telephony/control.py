@@ -3,12 +3,15 @@
 `Control` is the protocol that everybody codes against; `ivr.telephony.asterisk_control` carries it out over AMI.
 """
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from ivr.errors import IvrError
 
+DESK_SECONDS = 30
+"""So long a desk's phone rings for what we want of it."""
 SuperviseMode = Literal["listen", "whisper", "join"]
 
 Refusal = Literal[
@@ -49,7 +52,8 @@ class CommandUncertain(ControlError):
 class Call:
     """A call that Asterisk is to place (AMI Originate, always asynchronous).
 
-    `channel` is what is dialled first (`PJSIP/1001`, `Local/…@…/n`); once it answers it goes to `context`,`exten`.
+    `channel` is what is dialled first (`Local/…@…/n`); once it answers it goes to `context`,`exten`. A phone itself
+    is a ValueError: Asterisk would go wherever that sends it (SIP 302); only the dialplan's Dial can be told not to.
     `channel_id` becomes the channel's unique id: choose it, and the journal tells what became of the call.
     """
 
@@ -62,6 +66,35 @@ class Call:
     other_channel_id: str = ""
     """The unique id of a Local channel's second half."""
     variables: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.channel.startswith("Local/"):
+            raise ValueError(f"{self.channel}: allowed: a Local channel")
+
+
+@dataclass(frozen=True)
+class DeskCall:
+    """A desk's phone that Asterisk is to ring; answered, it goes on in `context`,`exten` with these variables.
+
+    `call_id` becomes the id of the call; without one it is a call of nobody's (`is_desk_call`).
+    """
+
+    desk: str
+    context: str
+    exten: str
+    caller_id: str = ""
+    call_id: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+def desk_call_id() -> str:
+    """An id for a phone that we ring by ourselves, to listen or to be reminded: no customer's call."""
+    return f"desk-{secrets.token_hex(8)}"
+
+
+def is_desk_call(call_id: str) -> bool:
+    """Whether a call bears such an id."""
+    return call_id.startswith("desk-")
 
 
 @dataclass(frozen=True)
@@ -140,6 +173,9 @@ class Control(Protocol):
         Whether this number may be rung now has been checked by whoever calls this; the dialplan checks it again.
         Refused: logged_out, on_a_call, no_trunk.
         """
+
+    def ring_desk(self, call: DeskCall) -> None:
+        """A desk's phone rings; whoever answers is where the call says. Nobody is sent on by the phone."""
 
     def originate(self, call: Call) -> None:
         """Place a call. Done means: Asterisk has begun to dial; the journal tells what became of it."""

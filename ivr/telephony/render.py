@@ -17,6 +17,7 @@ from ivr.hotline.kinds import LABEL
 from ivr.instance import LOOPBACK, Instance
 from ivr.settings import ROOT, StatePaths
 from ivr.speech.matters import whispered
+from ivr.telephony.control import DESK_SECONDS
 from ivr.telephony.features import queue_numbers
 from ivr.telephony.line import line_offers, write_line_sounds
 from ivr.telephony.music import write_music
@@ -120,6 +121,7 @@ def _values(
         "music_classes": sorted({"default", *(queue.music for queue in hotline.queues.values())}),
         "announce_seconds": hotline.waiting.announce_seconds,
         "choice_after": hotline.waiting.choice_after_seconds,
+        "desk_seconds": DESK_SECONDS,
         "matters": whispered(hotline),
         "may_listen": _may_listen(hotline),
         "hold_reminders": hotline.standards.hold_reminder_seconds,

@@ -28,7 +28,7 @@ from ivr.store.session import Store
 from ivr.telephony import duty
 from ivr.telephony.ami import AmiClient, Connection, Message
 from ivr.telephony.asterisk_control import AsteriskControl, Channel, channel_of
-from ivr.telephony.control import Call, CommandRefused, Control, ControlError
+from ivr.telephony.control import CommandRefused, Control, ControlError, DeskCall, is_desk_call
 from ivr.telephony.duty import ROSTER, Member
 
 log = logging.getLogger(__name__)
@@ -176,8 +176,7 @@ class Watch:
         held = {leg.desk for leg in seen.legs if leg.held}
         holding = {seat.agent: seat.desk for seat in seen.seats if seat.desk in held}
         for agent in self._reminders.due(holding, hotline.standards.hold_reminder_seconds, now):
-            phone = duty.interface_of(holding[agent])
-            self._order(self._control.originate, Call(channel=phone, context="hold-reminder", exten="s"))
+            self._order(self._control.ring_desk, DeskCall(holding[agent], context="hold-reminder", exten="s"))
 
     def _order(self, command: Callable[P, object], *arguments: P.args, **named: P.kwargs) -> None:
         try:
@@ -219,8 +218,17 @@ def _leg(client: AmiClient, channel: Channel) -> Leg | None:
     if technology != "PJSIP" or not desk.isdigit():
         return None
     held = bool(channel.bridge) and _is_held(client, channel)
-    rung = is_return_call(channel.id)
-    return Leg(desk, channel.id, channel.call, channel.up, channel.ringing, bool(channel.bridge), held, rung)
+    return Leg(
+        desk=desk,
+        id=channel.id,
+        call=channel.call,
+        up=channel.up,
+        ringing=channel.ringing,
+        joined=bool(channel.bridge),
+        held=held,
+        rung=is_return_call(channel.call),
+        aside=is_desk_call(channel.call),
+    )
 
 
 def _is_held(client: AmiClient, channel: Channel) -> bool:

@@ -9,7 +9,7 @@ from ivr.hotline import load_hotline
 from ivr.instance import Instance
 from ivr.settings import ROOT, Settings
 from ivr.telephony.asterisk_control import AsteriskControl
-from ivr.telephony.control import AsteriskUnreachable, Call, CommandRefused, CommandUncertain, Control
+from ivr.telephony.control import AsteriskUnreachable, Call, CommandRefused, CommandUncertain, Control, is_desk_call
 from ivr.telephony.duty import ROSTER
 from ivr.telephony.features import queue_numbers
 from tests.ami_server import SECRET, FakeAmi, FakeMember, ami_server
@@ -207,11 +207,18 @@ def test_s24_a_supervisor_listens_to_the_own_team_only(fake: FakeAmi, control: A
     talking(fake)
     control.supervise("1003", "1001", "whisper")
     [asked] = fake.done("Originate")
-    assert (asked["Channel"], asked["Context"], asked["Exten"]) == ("PJSIP/1003", "supervise", "21001")
-    assert asked["Variable"] == "SUPERVISOR=1003" and asked["Async"] == "true"
+    assert asked["Channel"] == "Local/1003@ring-desk/n", "not the phone itself: Asterisk would go where a 302 sends it"
+    goes_on = ["__RING_CONTEXT=supervise", "__RING_EXTEN=21001", "__SUPERVISOR=1003"]
+    assert asked["Variable"] == goes_on and asked["Async"] == "true"
+    assert is_desk_call(asked["ChannelId"])
     with pytest.raises(CommandRefused) as refused:
         control.supervise("1001", "1003", "listen")
     assert refused.value.reason == "not_own_team" and len(fake.done("Originate")) == 1
+
+
+def test_no_phone_is_dialled_but_by_the_dialplan_which_does_not_follow_a_302() -> None:
+    with pytest.raises(ValueError, match="Local"):
+        Call(channel="PJSIP/1001", context="hold-reminder", exten="s")
 
 
 def test_a_placed_call_carries_its_ids_and_variables_unharmed(fake: FakeAmi, control: AsteriskControl) -> None:

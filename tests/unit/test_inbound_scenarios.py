@@ -382,13 +382,14 @@ cel   30.01 HANGUP          T by=T
 cel   30.02 LINKEDID_END    T
 """
 )
+DESK_RINGS = "cel 0.00 CHAN_START L exten=1003\ncel 0.01 CHAN_START T exten=1003\ncel 0.02 CHAN_START 9 exten=s\n"
 NO_CALLS = {
     "a place in line that is not dialled yet": PLACE,
     "a place in line that lapsed": PLACE + "cel 9.00 LINKEDID_END L",
     "an agent logs in": "cel 0.00 CHAN_START 9 exten=*50\ncel 9.00 LINKEDID_END 9",
     "an agent pauses, the flow tells": 'cel 0.00 CHAN_START 9 exten=77\nflow 1.00 agent.paused {"agent": "1003"}',
-    "a supervisor listens from the page": "cel 0.00 CHAN_START 9 exten=s\ncel 1.00 SUPERVISE 9 extra=listen/1003/1001",
-    "an agent's phone is rung to remind of a hold": "cel 0.00 CHAN_START 9 exten=s\ncel 9.00 LINKEDID_END 9",
+    "a supervisor listens from the page": DESK_RINGS + "cel 1.00 SUPERVISE 9 extra=listen/1003/1001",
+    "an agent's phone is rung to remind of a hold": DESK_RINGS + "cel 9.00 LINKEDID_END 9",
     "a member is added to a queue": "queue 0 ADDMEMBER service 1001",
     "a case is taken": 'flow 1.00 case.taken {"case": "message:x", "by": "boss"}',
 }

@@ -82,7 +82,7 @@ PICKED_UP, RUNG = cel("ANSWER", 4), cel(DIALLED, 9, WANG)
         ([cel(ENDED, 30)], 31, "agent_did_not_answer"),
         ([Event("flow", NOT_PLACED, NOW, ID, data={})], 1, "not_placed"),
         ([PICKED_UP], 600, "unknown"),  # Asterisk died, and nobody could write down the end
-        ([cel("ANSWER", 12, channel="customer")], 20, "agent_rings"),
+        ([cel("ANSWER", 4, channel="agent's phone")], 20, "agent_hears"),
     ],
 )
 def test_how_far_a_return_call_is(events: list[Event], after: float, stage: str) -> None:

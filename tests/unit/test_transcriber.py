@@ -39,7 +39,7 @@ REFUSAL = "没有办法。"
 def speak(text: str) -> np.ndarray:
     """The agent of the demonstration through a telephone line: espeak-ng, 8 kHz, µ-law (ITU-T G.711)."""
     try:
-        voice = Voice(edge="-", espeak="cmn-latn-pinyin+m3", espeak_rate=150)
+        voice = Voice(edge="zh-CN-YunxiNeural", espeak="cmn-latn-pinyin+m3", espeak_rate=150)
         audio = Espeak(tool("espeak-ng")).speak(text, "zh-CN", voice)
     except (ToolMissing, EngineUnavailable) as missing:
         pytest.skip(f"espeak-ng is absent: {missing}")

@@ -13,7 +13,7 @@ from ivr.store.live import LiveBoard
 from ivr.store.models import Call as Record
 from ivr.store.models import JournalEvent, JournalPosition
 from ivr.store.session import Store
-from ivr.telephony.control import AsteriskUnreachable, Call, CaseCall, CommandRefused, SuperviseMode
+from ivr.telephony.control import AsteriskUnreachable, Call, CaseCall, CommandRefused, DeskCall, SuperviseMode
 
 CALLER_BRIDGE, CONSULT_BRIDGE = "bridge-caller", "bridge-consult"
 
@@ -179,6 +179,9 @@ class FakeControl:
         if self.agents[agent]["state"] not in ("free", "paused", "wrap_up"):
             raise CommandRefused("on_a_call", "On the phone.")
         self.called_back.append((agent, number, case))
+
+    def ring_desk(self, call: DeskCall) -> None:
+        raise NotImplementedError
 
     def originate(self, call: Call) -> None:
         raise NotImplementedError
