@@ -18,6 +18,7 @@ from ivr.store.session import open_store
 from ivr.surveys.plan import Planner
 from ivr.surveys.said_times import TimeListener
 from ivr.surveys.surnames import SurnameKeeper
+from ivr.telephony.asterisk_log import LogMask
 from ivr.telephony.callback_line import open_dialler
 from ivr.telephony.survey_line import open_survey_dialler
 from ivr.visits.uploads import sweep
@@ -73,6 +74,8 @@ def run(settings: Settings, stop: threading.Event) -> None:
     cases = CaseDesk(settings, stop=stop)
     for name, look in {"cases": cases.look, "e-mail": cases.send_mail, "web hook": cases.post}.items():
         scheduler.add_job(look, "interval", seconds=_LOOK_SECONDS, id=name, max_instances=1)
+    mask = LogMask(settings.paths.log / "asterisk.log")
+    scheduler.add_job(mask.look, "interval", seconds=_LOOK_SECONDS, id="Asterisk's log", max_instances=1)
     uploads = settings.paths.uploads
     scheduler.add_job(sweep, "interval", args=[uploads], seconds=_SWEEP_SECONDS, id="uploads", max_instances=1)
     names = SurnameKeeper(settings)
