@@ -307,6 +307,7 @@ class _Teller:
     def _prompt_name(self, prompt: str) -> str | None:
         if not prompt or prompt.startswith(_PIECES):
             return None
+        prompt = prompt.removesuffix("_short")
         family = next((family for family in _FAMILIES if prompt.startswith(f"{family}_")), prompt)
         return self._prompts.get(prompt) or self._prompts.get(family) or prompt
 

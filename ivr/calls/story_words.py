@@ -195,6 +195,7 @@ PROMPTS: dict[StoryLanguage, dict[str, str]] = {
         "survey": "回访",
         "holiday": "节日祝福",
         "note_down": "请记录",
+        "after_info": "重听、人工或返回的选择",
     },
     "en": {
         "greeting": "greeting",
@@ -226,5 +227,6 @@ PROMPTS: dict[StoryLanguage, dict[str, str]] = {
         "survey": "survey",
         "holiday": "holiday greeting",
         "note_down": "please note this down",
+        "after_info": "again, a person, or back",
     },
 }

@@ -122,6 +122,11 @@ def test_a_caller_who_gives_up_waiting_is_said_to_hang_up_once() -> None:
     assert told(record, [abandon]) == ["60 system: the call is cut off"]
 
 
+def test_the_shorter_wording_for_who_rang_lately_has_a_name_too() -> None:
+    events = [flow(1, "prompt.played", prompt=prompt) for prompt in ("recording_notice_short", "menu_main_short")]
+    assert "1 hotline: says: recording notice · menu" in told(a_call(), events)
+
+
 def test_a_running_call_has_no_end_yet() -> None:
     assert told(a_call(ended_at=None, outcome=None, hung_up_by=None), []) == ["20 agent: agent 1001 answers"]
 
