@@ -15,12 +15,15 @@ from fastapi.testclient import TestClient
 from playwright.sync_api import Browser, expect
 from sqlalchemy import select, update
 
+from ivr.calls.live_board import UNREACHABLE
 from ivr.calls.outcome import OFFERED
 from ivr.instance import Instance
 from ivr.reports.sums import report
 from ivr.settings import ROOT, Settings
 from ivr.store.models import AccessLog, User
 from ivr.web.auth import set_password
+from ivr.web.desk import reason_labels
+from ivr.web.i18n import LANGUAGES, Language
 from tests.web.conftest import SignIn, fresh_client, post
 from tests.web.desk_world import DESK, LIVE_CALL, PHONE, STRANGER, STRANGERS_CALL, Pages, World, pages
 from tests.web.seed import CALLER, NOW, PASSWORD
@@ -166,6 +169,11 @@ def test_live_page_is_for_supervisors(sign_in: SignIn, login: str, path: str) ->
 def test_nobody_sees_it_without_signing_in(anonymous: TestClient) -> None:
     for path in ("/live", "/live/stream"):
         assert anonymous.get(path).headers["location"].startswith("/login")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_phone_that_is_gone_is_said_in_the_readers_language(language: Language) -> None:
+    assert reason_labels(None, language)(UNREACHABLE) != UNREACHABLE
 
 
 def test_supervising_needs_the_forms_token_and_a_known_mode(world: World, app: FastAPI) -> None:
