@@ -20,6 +20,7 @@ from ivr.quality.rules import (
 from ivr.quality.talk import Talk
 from ivr.speech.words import Word
 
+_BETWEEN = {"zh-CN": "；", "en": "; "}
 _NO_AGENT = {"zh-CN": "没有客服人员接听", "en": "No agent answered"}
 _NO_END = {"zh-CN": "不知道是谁先挂机", "en": "Nobody knows who hung up first"}
 _LANGUAGE = {
@@ -213,8 +214,8 @@ def _accusation(found: Sequence[tuple[Match, Forbidden]]) -> list[Evidence]:
 
 
 def _quoted(found: Sequence[tuple[Match, Forbidden]]) -> Texts:
-    said = "、".join(dict.fromkeys(f"“{match.phrase}”" for match, _ in found))
-    return {"zh-CN": f"说了{said}", "en": f"Said {said}"}
+    said = list(dict.fromkeys(f"“{match.phrase}”" for match, _ in found))
+    return {"zh-CN": f"说了{'、'.join(said)}", "en": f"Said {', '.join(said)}"}
 
 
 def _named(text: Texts, parts: Sequence[Part]) -> Texts:
@@ -246,7 +247,7 @@ def _item(
     )
     instead = list({found.instead["zh-CN"]: found.instead for found in evidence if found.instead}.values())
     if instead:
-        advice = {lang: "；".join(text[lang] for text in instead) for lang in advice}
+        advice = {lang: _BETWEEN[lang].join(text[lang] for text in instead) for lang in advice}
     return Item(
         rule=rule.id,
         standard=rule.standard,

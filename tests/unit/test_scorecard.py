@@ -49,6 +49,12 @@ def test_agent_who_keeps_every_standard_has_a_hundred() -> None:
     assert not made.failed
 
 
+def test_who_reads_english_sees_several_words_joined_as_english_does() -> None:
+    words = item(card(talk(GOOD.replace("对不起", "不 知 道|急 什 么|对不起"))), "forbidden_words")
+    assert (words.reason["zh-CN"], words.reason["en"]) == ("说了“不知道”、“急什么”", "Said “不知道”, “急什么”")
+    assert "；" in words.advice["zh-CN"] and "；" not in words.advice["en"]
+
+
 def test_agent_who_says_it_is_not_my_business_fails_the_card_and_sees_what_to_say() -> None:
     made = card(talk(GOOD.replace("对不起", "这 不 关 我 事|对不起")))
     assert (made.total, made.failed) == (0.0, True)
