@@ -41,7 +41,9 @@ def list_(state: State = None, as_json: AsJson = False) -> None:
         line = lines.get(number, {})
         doing = {name: line.get(name) for name in ("state", "reason", "desk", "since")}
         rows.append({"work_number": number, "name": agent.name, "login": agent.login, **doing})
+    reasons = {key: label.get(hotline.languages[0], key) for key, label in hotline.pause_reasons.items()}
     for row in rows if not as_json else []:
+        row["reason"] = reasons.get(row["reason"], row["reason"])
         if row["since"]:
             row["since"] = f"{dt.datetime.fromisoformat(row['since']).astimezone(hotline.zone):%Y-%m-%d %H:%M:%S}"
     _show(rows, as_json)

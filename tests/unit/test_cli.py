@@ -1,5 +1,6 @@
 """What a person types wrong, or a machine lacks, ends as one clear line and an exit code."""
 
+import datetime as dt
 import json
 import os
 import socket
@@ -15,6 +16,9 @@ from ivr.cli import PARTS, command_line
 from ivr.hotline import load_hotline
 from ivr.instance import Instance
 from ivr.settings import ROOT, Settings, SettingsUnusable, read_settings
+from ivr.store.live import LiveBoard
+from ivr.store.migrate import migrate_store
+from ivr.store.session import open_store
 
 
 def ivr(settings: Settings, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -82,6 +86,19 @@ def test_a_database_that_is_not_there_is_one_line(settings: Settings) -> None:
 def test_what_is_not_running_says_how_to_start_it(settings: Settings) -> None:
     for command in ("down", "status", "agents"):
         says_in_one_line(ivr(settings, command), "ivr up")
+
+
+def test_a_pause_is_told_by_the_words_of_its_reason(settings: Settings) -> None:
+    settings.paths.create()
+    Instance.create(settings.paths, ["1001"])
+    store = open_store(settings.store_url)
+    migrate_store(store)
+    with store.write() as session:
+        board = {"agents": {"1001": {"state": "paused", "reason": "2", "desk": "1001"}}}
+        session.merge(LiveBoard(id=1, version=1, at=dt.datetime.now(dt.UTC), board=board))
+    store.close()
+    assert "用餐" in ivr(settings, "agents", "list").stdout
+    assert json.loads(ivr(settings, "agents", "list", "--json").stdout)[0]["reason"] == "2"
 
 
 def test_an_unknown_call_points_to_the_list(settings: Settings) -> None:
@@ -156,3 +173,4 @@ def test_a_setting_that_cannot_be_is_one_line_that_names_it(
     with pytest.raises(SettingsUnusable) as refused:
         read_settings()
     assert str(refused.value).startswith(name) and "\n" not in str(refused.value)
+    assert "Value error" not in str(refused.value)
