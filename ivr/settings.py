@@ -166,4 +166,6 @@ def read_settings(**given: object) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = "_".join(str(part) for part in first["loc"]).upper()
-        raise SettingsUnusable(f"IVR_{name}: {first['msg']}.", "correct the environment or `.env`") from error
+        raise SettingsUnusable(
+            f"IVR_{name}: {first['msg'].removeprefix('Value error, ')}.", "correct the environment or `.env`"
+        ) from error

@@ -181,6 +181,8 @@ def _describe(path: Path, root: yaml.Node | None, error: Any) -> str:
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         message = "unknown field"
+    if error["type"] == "string_pattern_mismatch":
+        message = f"allowed: text like {error['ctx']['pattern']}"
     return f"{path}:{_line(root, where)}: {_field(where)}: {message}"
 
 

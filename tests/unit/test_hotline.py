@@ -74,6 +74,7 @@ def test_a_key_written_twice_is_refused_because_yaml_would_forget_the_first(tmp_
     [
         ("exceptions: {}", "exceptions: {2026-02-30: closed}", "day"),
         ("max_seconds: 120", "max_seconds: !!int often", "invalid literal"),
+        ('"3": {zh-CN: 培训', '"x": {zh-CN: 培训', r"pause_reasons\.x: allowed: text like \^\[0-9\]\$"),
         ("exceptions: {}", "exceptions: {? [2026-02-28] : closed}", "a key is one word"),
         ("exceptions: {}", "exceptions: {? {a: b} : closed}", "a key is one word"),
     ],
