@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ivr.hotline.kinds import Language
 from ivr.hotline.tree import Branch
 
-ROW, COLUMN, BOX_WIDTH, BOX_HEIGHT = 52, 190, 176, 38
+ROW, COLUMN, BOX_WIDTH, BOX_HEIGHT = 52, 254, 240, 38
 
 
 @dataclass(frozen=True)
