@@ -60,6 +60,8 @@ def _broken_references(hotline: Hotline) -> list[tuple[tuple[str | int, ...], st
     problems: list[tuple[tuple[str | int, ...], str]] = []
     if hotline.menu_start not in hotline.menus:
         problems.append((("menu_start",), f"no such menu; allowed: {menus}"))
+    if hotline.hotline.number in hotline.agents:
+        problems.append((("hotline", "number"), "an agent has this number; allowed: any but the work numbers"))
     if hotline.default_queue not in hotline.queues:
         problems.append((("default_queue",), f"no such queue; allowed: {queues}"))
     for language in hotline.languages:

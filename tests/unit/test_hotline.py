@@ -36,6 +36,7 @@ def test_the_sample_business_is_good() -> None:
     ("old", "new", "line", "says"),
     [
         ("default_queue: service", "default_queue: sales", "default_queue:", "allowed: service, booking"),
+        ('number: "4008001001"', 'number: "1001"', "number:", "any but the work numbers"),
         ("ring_seconds: 15          #", "ring_seconds: often          #", "ring_seconds: 15", "integer"),
         ("strategy: leastrecent", "strategy: fastest", "strategy: leastrecent", "'leastrecent'"),
         (
