@@ -24,7 +24,7 @@ SURVEY, SURNAME = "after_service", "surname_wang2_male"
 class Customers:
     """The customers' phones behind the carrier, their sound, and contacts about their visits."""
 
-    def __init__(self, live: Running, phones: CustomerPhones) -> None:
+    def __init__(self, live: Running, phones: CustomerPhones | None) -> None:
         self.live, self.phones = live, phones
         self.asterisk = AsteriskLine(live.settings, AsteriskControl(live.settings))
 
