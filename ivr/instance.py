@@ -63,7 +63,9 @@ class Instance(BaseModel):
         try:
             return cls.model_validate_json(paths.instance_file.read_text())
         except FileNotFoundError as error:
-            raise InstanceError(f"No instance in {paths.state}.", "start one with `ivr up`") from error
+            raise InstanceError(
+                f"No instance in {paths.state}.", "start one with `ivr up`; --state DIR names the folder of another"
+            ) from error
         except (ValidationError, OSError) as error:
             raise InstanceError(
                 f"{paths.instance_file} cannot be read as an instance.", "move it away and run `ivr up` again"

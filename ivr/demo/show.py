@@ -11,7 +11,7 @@ from ivr.demo.call import run_demo_call
 from ivr.demo.telling import shortcomings, tell, wait_for_record
 from ivr.hotline import Hotline
 from ivr.instance import Instance
-from ivr.settings import Settings
+from ivr.settings import ROOT, Settings
 from ivr.store.models import Call
 from ivr.store.session import Store, open_store
 from ivr.web.auth import FIRST_LOGIN
@@ -60,8 +60,11 @@ def farewell(settings: Settings, instance: Instance, hotline: Hotline, console: 
         title="Now you", title_justify="left", title_style="bold", box=None, pad_edge=False, show_header=False
     )
     table.add_row("web page", f"http://{instance.web_host}:{instance.web}/")
-    login = service.first_login(settings, instance) or f"{FIRST_LOGIN}; lost it? `ivr users password {FIRST_LOGIN}`"
-    table.add_row("first login", escape(login))
+    own = "" if settings.paths.state == (ROOT / "var").resolve() else f" --state {settings.paths.state}"
+    lost = f"{FIRST_LOGIN}; lost it? `ivr users password {FIRST_LOGIN}{own}`"
+    table.add_row("first login", escape(service.first_login(settings, instance) or lost))
+    if own:
+        table.add_row("commands", escape(f"ivr …{own}"))
     table.add_row(
         "hotline", f"sip:{hotline.hotline.number}@{instance.host}:{instance.sip} (call it with any SIP phone)"
     )
