@@ -15,8 +15,6 @@ from ivr.store.models import spoken_text
 from ivr.store.surveys import Contact
 from ivr.surveys.said_times import SaidTime, said_times
 
-_AT_ONCE = 100
-
 
 def time_troubles(session: Session, hotline: Hotline, now: dt.datetime) -> Iterator[Trouble]:
     """Those that have no case yet. One that cannot be told apart from an agreed time for sure has one, too."""
