@@ -190,6 +190,17 @@ class Phone:
             self._process.wait()
         self.close()
 
+    @property
+    def has_crashed(self) -> bool:
+        """Whether its program has ended by itself: baresip 1.1 does so now and then, between two sounds."""
+        return self._process is not None and self._process.poll() is not None
+
+    def start_again(self) -> None:
+        """Start the program once more after it has crashed; what was noticed before stays in `events`."""
+        self._end()
+        self._spoke = False
+        self.start()
+
     # What a person does with a phone
 
     def dial(self, number: str) -> None:

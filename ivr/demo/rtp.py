@@ -70,6 +70,11 @@ class RtpLine:
         """Press keys one after the other, 100 ms each with 100 ms between."""
         self._keys.extend(keys)
 
+    def fall_silent(self) -> None:
+        """The call is over: nothing more is sent, as Asterisk gives its port to the next call at once."""
+        self.remote = None
+        self._sound, self._keys, self._pending = deque(), deque(), deque()
+
     def hum(self, seconds: float) -> None:
         """Make a sound as loud as a voice for so long: words that no machine needs to understand."""
         self._sound = deque([_HUM] * round(seconds / _FRAME_SECONDS))

@@ -64,7 +64,7 @@ class Storm:
         while time.monotonic() < self._ends:
             plot, number, dice = self._cast()
             seen.append(self._call(line, plot, number, dice))
-            line.remote = None
+            line.fall_silent()
         return seen
 
     def _cast(self) -> tuple[str, str, random.Random]:

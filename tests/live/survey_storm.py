@@ -142,7 +142,7 @@ class Thumbs:
         if words[0] == "speaks-to":
             line.remote = (self._server[0], int(words[-1]))
         elif words[0] in _ENDS:
-            line.remote = None
+            line.fall_silent()
 
     def _react(self, event: Event) -> None:
         call = read_call_id(event.call_id)

@@ -46,7 +46,10 @@ class Line:
         self.pressed += [f"{self.number[-2:]} presses {keys}"] if keys else []
 
     def hum(self, seconds: float) -> None:
-        self.pressed += [f"{self.number[-2:]} says something"] if seconds else []
+        self.pressed.append(f"{self.number[-2:]} says something")
+
+    def fall_silent(self) -> None:
+        pass
 
     def say(self, sound: bytes) -> None:
         self.pressed.append(f"{self.number[-2:]} says {sound.decode()}")

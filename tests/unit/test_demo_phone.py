@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from ivr.demo import phone as phones
+from ivr.demo.callbacks.acting import AgentAtDesk
 from ivr.demo.phone import Phone
 from ivr.tools import ToolMissing, tool
 
@@ -20,11 +21,15 @@ def taken() -> Iterator[int]:
         yield int(other.getsockname()[1])
 
 
-def test_phone_whose_port_is_taken_before_it_starts_takes_another(taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def needs_baresip() -> None:
     try:
         tool("baresip")
     except ToolMissing as missing:
         pytest.skip(str(missing))
+
+
+def test_phone_whose_port_is_taken_before_it_starts_takes_another(taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    needs_baresip()
     choose = phones._free_port
     chosen = [taken]
 
@@ -35,3 +40,16 @@ def test_phone_whose_port_is_taken_before_it_starts_takes_another(taken: int, mo
     with Phone("1001", (HOST, choose(HOST, socket.SOCK_DGRAM))) as phone:
         assert "1001@" in phone.command("reginfo")
     assert not chosen
+
+
+def test_an_agents_phone_that_crashes_is_started_again_and_rings_on() -> None:
+    needs_baresip()
+    with Phone("1001", (HOST, phones._free_port(HOST, socket.SOCK_DGRAM))) as phone:
+        desk = AgentAtDesk(phone)
+        desk.step()
+        assert phone._process is not None and not phone.has_crashed
+        phone._process.kill()
+        phone._process.wait()
+        assert phone.has_crashed
+        desk.step()
+        assert not phone.has_crashed and "1001@" in phone.command("reginfo")

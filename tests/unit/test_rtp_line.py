@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.demo.rtp import FRAME, RtpLine
+from ivr.demo.rtp import FRAME, RtpLine, RtpLines
 
+SILENCE = b"\xff" * FRAME
 HOTLINE, NEIGHBOURS_RTCP = ("127.0.0.1", 30000), ("127.0.0.1", 30003)
 
 
@@ -38,3 +39,19 @@ def test_reports_about_a_neighbours_sound_lead_no_line_astray(sock: socket.socke
     line.hear(rtp(0), HOTLINE)
     line.hear(struct.pack("!BBH", 0x81, kind, 6) + body, NEIGHBOURS_RTCP)
     assert (line.remote, line.heard_frames) == (HOTLINE, 1)
+
+
+def test_a_phone_that_was_put_down_is_not_heard_in_the_next_call_on_that_port() -> None:
+    """Asterisk counts every stray packet as time in which nobody spoke (app_amd), and takes a machine for a person."""
+    with RtpLines(1) as lines, closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as asterisk:
+        asterisk.bind(("127.0.0.1", 0))
+        asterisk.settimeout(5)
+        line = lines.lines[0]
+        line.remote = asterisk.getsockname()
+        line.press("123")
+        line.hum(60)
+        asterisk.recv(2048)
+        line.fall_silent()
+        line.remote = asterisk.getsockname()
+        sound = [packet for packet in (asterisk.recv(2048) for _ in range(20)) if packet[1] & 0x7F == 0]
+        assert all(packet[12:] == SILENCE for packet in sound[2:]) and len(sound) > 10

@@ -13,7 +13,7 @@ from ivr.calls.events import Event
 from ivr.calls.talk import work_number
 from ivr.demo.callbacks.characters import PICKED_UP, TALKS, Act, Cast
 from ivr.demo.callbacks.phones import CustomerPhones, Notice
-from ivr.demo.phone import RATE, Phone
+from ivr.demo.phone import RATE, Phone, PhoneError
 from ivr.demo.watch import JournalWatch
 from ivr.surveys.events import ASKING
 from ivr.surveys.ids import read_call_id
@@ -68,7 +68,7 @@ class Customers:
                 self._phones.speak(notice.number)
                 self._cue(notice.number, PICKED_UP)
             case "is-released" | "hung-up":
-                self._phones.lines[notice.number].hum(0.0)
+                self._phones.lines[notice.number].fall_silent()
                 self._forget(notice.number)
 
     def _take(self, event: Event) -> None:
@@ -120,15 +120,20 @@ def _cues(event: Event) -> Iterator[str]:
 
 
 class AgentAtDesk:
-    """An agent who takes every call; `step` is called some ten times a second."""
+    """An agent who takes every call and starts a crashed phone again; `step` is called some ten times a second."""
 
     def __init__(self, phone: Phone) -> None:
         self._phone, self._seen = phone, 0
 
     def step(self) -> None:
-        """Take a call that has come since the last step."""
-        events = list(self._phone.events)
-        for event in events[self._seen :]:
-            if event.kind == "CALL_INCOMING":
+        """Take a call that has come since the last step. Raises PhoneError."""
+        events = self._phone.events
+        new, self._seen = events[self._seen :], len(events)
+        try:
+            for _ in (event for event in new if event.kind == "CALL_INCOMING"):
                 self._phone.answer()
-        self._seen = len(events)
+        except PhoneError:
+            if not self._phone.has_crashed:
+                raise
+        if self._phone.has_crashed:
+            self._phone.start_again()
