@@ -75,6 +75,16 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite database fresh from the migrations: a copy of it takes a tenth of the time."""
+    from ivr.store.migrate import migrate
+
+    made = tmp_path_factory.mktemp("migrated") / "ivr.db"
+    migrate(f"sqlite:///{made}")
+    return made
+
+
+@pytest.fixture(scope="session")
 def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real PostgreSQL of this test run's own."""
     from ivr.tools import ToolMissing
