@@ -76,7 +76,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture(scope="session")
 def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite database fresh from the migrations: a copy of it takes a tenth of the time."""
+    """A SQLite database fresh from the migrations."""
     from ivr.store.migrate import migrate
 
     made = tmp_path_factory.mktemp("migrated") / "ivr.db"
