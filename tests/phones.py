@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ivr.demo.ports import free_port
 from ivr.demo.rtp import RtpLine
-from ivr.demo.sipp import SippRun, free_udp_port, run_sipp
+from ivr.demo.sipp import SippRun, run_sipp
 
 SCENARIOS = Path(__file__).parent / "live" / "scenarios"
 Server = tuple[str, int]
@@ -15,9 +16,9 @@ Server = tuple[str, int]
 @contextlib.contextmanager
 def many_agents(server: Server, secrets: Mapping[str, str], calls: int = 1000) -> Iterator[SippRun]:
     """Agents' phones on one port: registered, answering at once, echoing the sound; logged out at the end."""
-    port = free_udp_port(server[0])
+    port = free_port(server[0])
     _register(server, secrets, port, expires=3600)
-    more = ["-rtp_echo", "-mp", str(free_udp_port(server[0]))]
+    more = ["-rtp_echo", "-mp", str(free_port(server[0]))]
     try:
         with SippRun(
             SCENARIOS / "agents.xml", server, "agents", calls=calls, listen=port, limit_seconds=600, more=more

@@ -6,9 +6,7 @@ followed by long silence; the control socket serves one client; file names of au
 was heard, so the phone is given none; `net_interface` takes an address, but not the loopback's name.
 """
 
-import contextlib
 import json
-import random
 import shutil
 import socket
 import subprocess
@@ -23,6 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
+from ivr.demo.ports import free_port
 from ivr.errors import IvrError
 from ivr.tools import Tool, end_program, tool
 
@@ -151,8 +150,8 @@ class Phone:
 
     def _run(self) -> socket.socket:
         sip, control = (
-            _free_port(self.server[0], socket.SOCK_DGRAM),
-            _free_port(self.server[0], socket.SOCK_STREAM),
+            free_port(self.server[0], socket.SOCK_DGRAM),
+            free_port(self.server[0], socket.SOCK_STREAM),
         )
         self._write_config(sip, control)
         with (self.folder / "log").open("wb") as log:
@@ -378,15 +377,6 @@ def _messages(control: socket.socket) -> Iterator[dict[str, Any]]:
         if not more:
             return
         buffer += more
-
-
-def _free_port(host: str, kind: socket.SocketKind) -> int:
-    # Above the ports that Linux gives to whoever asks for any, where a taken one is rarer.
-    while True:
-        port = random.randrange(61000, 65536)
-        with socket.socket(socket.AF_INET, kind) as probe, contextlib.suppress(OSError):
-            probe.bind((host, port))
-            return port
 
 
 def _write_silence(where: Path) -> None:

@@ -1,18 +1,17 @@
 """Many calls at once: SIPp with a scenario of ours, its result as data."""
 
 import csv
-import secrets
 import shutil
 import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from ivr.demo.ports import free_port
 from ivr.errors import IvrError
 from ivr.tools import Tool, end_program, tool
 
@@ -59,7 +58,7 @@ class SippRun:
         program: Tool | None = None,
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="ivr-sipp-"))
-        self.port = listen or free_udp_port(server[0])
+        self.port = listen or free_port(server[0])
         self._host = server[0]
         self._limit = limit_seconds
         self._scenario = scenario
@@ -180,18 +179,6 @@ def run_sipp(
     """Run a scenario to its end, one call a row; raises SippError."""
     with SippRun(scenario, server, service, rows, limit_seconds=limit_seconds) as run:
         return run.result()
-
-
-def free_udp_port(host: str) -> int:
-    """A port nothing listens on at the moment, below the system's ephemeral range.
-
-    An ephemeral one would be given to somebody else before SIPp has opened it when many start at once.
-    """
-    while True:
-        port = 20000 + secrets.randbelow(12000)
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, suppress(OSError):
-            probe.bind((host, port))
-            return port
 
 
 def _seconds(text: str) -> float:

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from ivr.demo.rtp import RtpLine, RtpLines
-from ivr.demo.sipp import SippError, SippRun, free_udp_port
+from ivr.demo.sipp import SippError, SippRun
 from ivr.demo.watch import JournalWatch, NotSeen
 from tests.live.conftest import Running, listen
 from tests.phones import SCENARIOS, Caller, calling
@@ -205,7 +205,3 @@ def rung(carrier_run: SippRun) -> Counter[str]:
     """How often every number was rung, as the carrier saw it."""
     lines = [line.split(" ") for line in carrier_run.happened() if line.startswith("rings ")]
     return Counter(words[1].rstrip("@") for words in lines)
-
-
-def free_port() -> int:
-    return free_udp_port("127.0.0.1")

@@ -12,8 +12,9 @@ import pytest
 
 from ivr.callbacks.line import Place
 from ivr.demo.phone import Phone
+from ivr.demo.ports import free_port
 from ivr.demo.rtp import RtpLine
-from ivr.demo.sipp import SippRun, free_udp_port
+from ivr.demo.sipp import SippRun
 from ivr.demo.watch import JournalWatch
 from ivr.telephony.asterisk_control import AsteriskControl
 from ivr.telephony.callback_line import AsteriskLine
@@ -47,7 +48,7 @@ class Carrier:
 @pytest.fixture(scope="module")
 def port() -> int:
     """Where the carrier takes calls."""
-    return free_udp_port("127.0.0.1")
+    return free_port("127.0.0.1")
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +64,7 @@ def live(port: int) -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def carrier(live: Running, port: int) -> Iterator[Carrier]:
-    sound = ["-rtp_echo", "-mp", str(free_udp_port("127.0.0.1"))]
+    sound = ["-rtp_echo", "-mp", str(free_port("127.0.0.1"))]
     scenario = SCENARIOS / "carrier.xml"
     with SippRun(scenario, live.server, "customers", calls=1000, listen=port, limit_seconds=3000, more=sound) as run:
         yield Carrier(run)

@@ -10,7 +10,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from ivr.cases.return_calls import is_return_call
 from ivr.demo.phone import Phone
-from ivr.demo.sipp import SippRun, free_udp_port
+from ivr.demo.ports import free_port
+from ivr.demo.sipp import SippRun
 from ivr.store.followup import Message
 from ivr.store.session import Store, open_store
 from ivr.web.auth import create_user
@@ -31,7 +32,7 @@ SOON = 30_000
 def live() -> Iterator[Running]:
     business = sample_business()
     business["hotline"]["timezone"] = noon_somewhere()
-    business["trunks"]["sample"]["port"] = free_udp_port("127.0.0.1")
+    business["trunks"]["sample"]["port"] = free_port("127.0.0.1")
     business["outbound"] |= {"ring_seconds": 10}
     with hotline_up(business) as running:
         yield running
@@ -40,7 +41,7 @@ def live() -> Iterator[Running]:
 @pytest.fixture(scope="module")
 def carrier(live: Running) -> Iterator[Carrier]:
     """The carrier at the end of the trunk."""
-    sound = ["-rtp_echo", "-mp", str(free_udp_port("127.0.0.1"))]
+    sound = ["-rtp_echo", "-mp", str(free_port("127.0.0.1"))]
     port = live.hotline.trunks["sample"].port
     scenario = SCENARIOS / "carrier.xml"
     with SippRun(scenario, live.server, "customers", calls=1000, listen=port, limit_seconds=3000, more=sound) as run:

@@ -19,10 +19,11 @@ from ivr.calls.caller_book import CallerBook
 from ivr.calls.events import Event
 from ivr.calls.talk import work_number
 from ivr.customers.file import Entry, keep
+from ivr.demo.ports import free_port
 from ivr.store.session import open_store
 from tests.live.conftest import Running, hotline_up, sample_business, until
 from tests.live.readers import reader
-from tests.live.storm import BLOCKED, Seen, Storm, carrier, free_port, rung
+from tests.live.storm import BLOCKED, Seen, Storm, carrier, rung
 from tests.phones import many_agents
 
 CALLERS = 30
@@ -51,7 +52,7 @@ class Aftermath:
 
 @pytest.fixture(scope="module")
 def aftermath() -> Iterator[Aftermath]:
-    port = free_port()
+    port = free_port("127.0.0.1")
     business = sample_business()
     business["trunks"]["sample"] |= {"port": port}
     business["callbacks"] |= {"window": "00:00-23:59"}

@@ -21,7 +21,7 @@ from sqlalchemy import select
 
 from ivr.callbacks.caps import Cap
 from ivr.calls.events import Event
-from ivr.demo.sipp import free_udp_port
+from ivr.demo.ports import free_port
 from ivr.hotline import load_hotline
 from ivr.store.session import Store, StoreUnavailable, open_store
 from ivr.store.surveys import OPEN_STATES, Contact, ContactAttempt, DoNotCall
@@ -101,7 +101,7 @@ def chaotic_business(port: int) -> Business:
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def aftermath(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aftermath]:
     print(f"IVR_CHAOS_SEED={SEED} IVR_CHAOS_CALLBACKS={CALLBACKS}")
-    folder, port, dice = tmp_path_factory.mktemp("chaos"), free_udp_port("127.0.0.1"), random.Random(SEED)
+    folder, port, dice = tmp_path_factory.mktemp("chaos"), free_port("127.0.0.1"), random.Random(SEED)
     with ExitStack() as stack:
         url = stack.enter_context(postgres_server(folder)) if request.param == "postgresql" else None
         running = stack.enter_context(hotline_up(chaotic_business(port), database_url=url))

@@ -12,8 +12,8 @@ import pytest
 import soundfile
 
 from ivr.demo.callbacks.phones import CustomerPhones
+from ivr.demo.ports import free_port
 from ivr.demo.rtp import RtpLine
-from ivr.demo.sipp import free_udp_port
 from ivr.demo.voices import CALLER, speak_ulaw
 from ivr.demo.watch import JournalWatch
 from ivr.store.surveys import DoNotCall
@@ -34,7 +34,7 @@ def noon_somewhere() -> str:
 @pytest.fixture(scope="module")
 def port() -> int:
     """Where the carrier takes calls."""
-    return free_udp_port("127.0.0.1")
+    return free_port("127.0.0.1")
 
 
 @pytest.fixture(scope="module")

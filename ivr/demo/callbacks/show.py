@@ -19,7 +19,7 @@ from ivr.demo.callbacks.outcomes import is_over, read_outcomes
 from ivr.demo.callbacks.phones import CustomerPhones
 from ivr.demo.callbacks.telling import Happened, compare, is_as_expected, total
 from ivr.demo.phone import Phone
-from ivr.demo.sipp import free_udp_port
+from ivr.demo.ports import free_port
 from ivr.demo.voices import CALLER, speak_ulaw
 from ivr.demo.watch import JournalWatch
 from ivr.errors import IvrError
@@ -66,7 +66,7 @@ def stage(settings: Settings, state_dir: Path | None, say: Progress) -> Iterator
     """An instance of its own for as long as the block runs, in this folder, or in one that is then gone."""
     with ExitStack() as undo:
         folder = state_dir or Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="ivr-callbacks-"))) / "state"
-        own = set_up(settings, folder, free_udp_port(LOOPBACK), dt.datetime.now(dt.UTC))
+        own = set_up(settings, folder, free_port(LOOPBACK), dt.datetime.now(dt.UTC))
         prepared = service.start(own, say)
         undo.callback(_end, own)
         yield Stage(own, prepared)
