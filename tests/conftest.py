@@ -12,6 +12,8 @@ from xdist.scheduler import LoadScopeScheduling
 from ivr.settings import ROOT, Settings, StatePaths
 
 LIVE = "tests/live/"
+BREAKING = ("clean_start", "dead_carrier", "failures", "reload")
+"""Live tests that stop or change what runs: they have an instance of their own, beside the one of all others."""
 IN_CI = os.environ.get("CI") == "true"
 
 # A busy machine is no fault of a rule's: nothing is held against a clock.
@@ -24,15 +26,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("live") is None)
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Calls come first: what can wait leaves the processor to them."""
+    if not item.get_closest_marker("live") and not os.nice(0):
+        os.nice(10)
+
+
 class LiveTogether(LoadScopeScheduling):
-    """Live tests on one worker, for they share one instance; the others file by file on what is free.
+    """Live tests on two workers, for they share two instances; the others file by file on what is free.
 
     xdist's own `loadgroup` does not see its groups any more: it marks them in a name that pytest 9 does not read.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return LIVE if file.startswith(LIVE) else file
+        if not file.startswith(LIVE):
+            return file
+        return LIVE + str(file.removeprefix(f"{LIVE}test_").removesuffix(".py") in BREAKING)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LiveTogether:
