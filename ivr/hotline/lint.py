@@ -9,12 +9,15 @@ from ivr.hotline.hours import Hours
 from ivr.hotline.kinds import PERSON_KEY, Language
 from ivr.hotline.model import Hotline
 from ivr.hotline.tree import reachable, tree, walk
-from ivr.hotline.wording import ADVERTISING, keys_said
+from ivr.hotline.wording import ADVERTISING, keys_said, names, what_keys_are_for
 
 MAX_DEPTH = 2
 MAX_OPTIONS = 5
 MAX_SECONDS = 20.0
 """Levels, keys of a menu, and seconds a menu may take to be read out (S15)."""
+
+SHORT = "_short"
+"""Ends the id of a menu's words for who calls again."""
 
 BEFORE_SERVICE = ("greeting", "recording_notice")
 """What every caller hears before the first menu (S17)."""
@@ -38,6 +41,9 @@ MESSAGES = {
     "dead_end": "key {key}: when {queue} is closed, no overflow, message or callback is left",
     "key_first": "{language}: says the key before what it is for",
     "advertising": "{language}: “{found}” is advertising before service",
+    "key_unsaid": "{language}: {prompt} does not say key {key} ({label})",
+    "key_unknown": "{language}: {prompt} says key {key}, which leads nowhere",
+    "says_other": "{language}: key {key} is “{label}”, but {prompt} says “{said}”",
     "order": "{language}: says the keys as {keys}; they should rise",
     "no_text": "{language}: the prompt {prompt} has no text",
     "no_label": "{language}: key {key} has no label",
@@ -136,6 +142,8 @@ def _words(hotline: Hotline, text: Text) -> Iterator[Finding]:
             if _KEY_FIRST[language].search(said):
                 yield Finding("warning", name, "S15", "key_first", {"language": language})
             yield from _order(name, language, said)
+            for prompt in (hotline.menu_prompt(name), hotline.menu_prompt(name) + SHORT):
+                yield from _keys(hotline, name, language, prompt, text(prompt, language))
 
 
 def _advertising(where: str, language: Language, said: str) -> Iterator[Finding]:
@@ -149,6 +157,24 @@ def _order(name: str, language: Language, said: str) -> Iterator[Finding]:
     keys = [key for key in keys_said(said, language) if key not in (PERSON_KEY, "9")]
     if keys != sorted(keys):
         yield Finding("error", name, "S15", "order", {"language": language, "keys": ", ".join(keys)})
+
+
+def _keys(hotline: Hotline, name: str, language: Language, prompt: str, said: str) -> Iterator[Finding]:
+    """Words stay behind when a menu changes: they are to tell every key, no other, and what it is for (S15)."""
+    if not said:
+        return
+    options, told = hotline.menus[name].options, what_keys_are_for(said, language)
+    about = {"language": language, "prompt": prompt}
+    for key in sorted(told.keys() - options.keys() - {PERSON_KEY}):
+        yield Finding("error", name, "S15", "key_unknown", about | {"key": key})
+    for key, option in options.items():
+        label = option.label.get(language, "")
+        if key not in told and option.language and prompt.endswith(SHORT):
+            continue  # who calls again is spoken to in the language they chose
+        if key not in told:
+            yield Finding("warning", name, "S15", "key_unsaid", about | {"key": key, "label": label})
+        elif label and not option.language and not _KEY_FIRST[language].search(said) and not names(told[key], label):
+            yield Finding("warning", name, "S15", "says_other", about | {"key": key, "label": label, "said": told[key]})
 
 
 def _translations(hotline: Hotline, text: Text) -> Iterator[Finding]:

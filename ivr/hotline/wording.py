@@ -45,6 +45,8 @@ _HAN_NUMBER = re.compile(
     "(?<=[按拨到至])[零一二三四五六七八九十](?![下次遍])|[一二三四五六七八九十](?=分(?!钟)|[星级到至])"
 )
 _SPELT_NUMBER = re.compile(rf"\b(press|dial|from|to) ({'|'.join(_SPELT)})\b", re.IGNORECASE)
+_RUN_OF_HAN = re.compile("[\u4e00-\u9fff]+")
+_WORD = re.compile(r"[a-zA-Z]{3,}|[0-9]+")
 _KEY = re.compile(r"(?:按|拨|\b(?:press|dial))\s*([0-9])(?![0-9])", re.IGNORECASE)
 
 
@@ -60,6 +62,25 @@ def with_digits(text: str, language: Language) -> str:
 def keys_said(text: str, language: Language) -> list[str]:
     """The keys that a text tells to press, in its order."""
     return _KEY.findall(with_digits(text, language))
+
+
+def what_keys_are_for(text: str, language: Language) -> dict[str, str]:
+    """The words before each key that a text tells to press, from the key before it on."""
+    told, since = {}, 0
+    plain = with_digits(text, language)
+    for found in _KEY.finditer(plain):
+        told[found[1]] = plain[since : found.start()].strip(" ,.;，。；、请")
+        since = found.end()
+    return told
+
+
+def names(said: str, label: str) -> bool:
+    """Whether words mean what a label says: they share a word, or two Han characters in a row."""
+    han = _RUN_OF_HAN.findall(label)
+    parts = [run[at : at + 2] for run in han for at in range(max(1, len(run) - 1))]
+    words = [word.casefold() for word in _WORD.findall(label)]
+    spoken = {word.casefold() for word in _WORD.findall(said)}
+    return any(part in said for part in parts) or any(word in spoken for word in words) or not (parts or words)
 
 
 def leading(text: str, language: Language) -> str:

@@ -16,6 +16,10 @@ from ivr.web.filters import read_page
 router = APIRouter()
 
 _PER_PAGE = 100
+_LONGEST_TEXT = 64
+_PARTS = ("sentences", "pieces", "all")
+_PIECES = ("surname_", "num_", "digit_", "unit_", "month_", "weekday_", "daypart_", "time_")
+"""Prompts that are put together to sentences: names, numbers, times."""
 
 
 @router.get("/prompts")
@@ -33,15 +37,31 @@ def prompts_page(request: Request, user: Supervisor) -> Response:
             rows = list_prompts(PromptStore(web.settings.paths, hotline))
         except IvrError as error:
             problem = str(error)
+    text = request.query_params.get("text", "")[:_LONGEST_TEXT].strip()
+    part = request.query_params.get("part")
+    part = part if part in _PARTS else _PARTS[0]
+    spoken_rows = [row for row in rows if row.lang == shown]
     return page(
         request,
         "prompts.html",
-        rows=[row for row in rows if row.lang == shown],
+        rows=[row for row in spoken_rows if _is_part(row, part) and _has(row, text)],
+        everything=len(spoken_rows),
+        parts_of=_PARTS,
+        part=part,
+        text=text,
         problem=problem,
         spoken=spoken,
         shown=shown,
         model=_model(request),
     )
+
+
+def _is_part(row: PromptRow, part: str) -> bool:
+    return part == "all" or row.id.startswith(_PIECES) == (part == "pieces")
+
+
+def _has(row: PromptRow, text: str) -> bool:
+    return text.casefold() in f"{row.id} {row.text}".casefold()
 
 
 def _model(request: Request) -> SpeechModel | None:

@@ -9,15 +9,11 @@ from hypothesis import strategies as st
 
 from ivr.hotline import Hotline, Language
 from ivr.hotline.drawing import draw
-from ivr.hotline.lint import Finding, lint
+from ivr.hotline.lint import SHORT, Finding, lint
 from ivr.hotline.tree import paths, tree, walk
+from ivr.hotline.wording import names
 from ivr.settings import ROOT, StatePaths
 from ivr.speech.prompts import PromptStore
-
-GOOD = {
-    "main": "预约服务，请按1；查询进度，请按2；人工服务，请按0。",
-    "booking": "预约保养，请按1；人工服务，请按0。",
-}
 
 
 def label(text: str) -> dict[str, str]:
@@ -39,13 +35,24 @@ MAIN = {
 BOOKING = {"1": {"label": label("保养"), "queue": "booking"}, "0": PERSON}
 
 
+def in_words(hotline: Hotline, menu: str, language: Language) -> str:
+    """A menu read out as it should be."""
+    options = sorted(hotline.menus[menu].options.items(), key=lambda option: option[0] == "0")
+    if language == "zh-CN":
+        return "".join(f"{option.label.get(language)}服务，请按{key}；" for key, option in options)
+    return " ".join(f"For {option.label.get(language)} or a person, press {key}." for key, option in options)
+
+
 def check(
     hotline: Hotline, said: dict[str, str] | None = None, seconds: float | None = 9.0, language: Language = "zh-CN"
 ) -> list[Finding]:
-    words = {f"menu_{name}": text for name, text in GOOD.items()} | (said or {})
+    words = {f"menu_{name}": in_words(hotline, name, "zh-CN") for name in hotline.menus} | (said or {})
 
     def text(prompt: str, spoken: Language) -> str:
-        return words.get(prompt, "") if spoken == "zh-CN" else "For a person, press 0."
+        if spoken == "zh-CN":
+            return words.get(prompt, "")
+        name = prompt.removeprefix("menu_")
+        return in_words(hotline, name, spoken) if name in hotline.menus else "" if name.endswith(SHORT) else "Hello."
 
     return lint(hotline, text, lambda prompt, spoken: seconds)
 
@@ -89,8 +96,9 @@ def test_person_must_be_announced_in_the_main_menu() -> None:
 
 @pytest.mark.parametrize("where", ["greeting", "recording_notice", "menu_main"])
 def test_advertising_before_service_is_found(where: str) -> None:
-    text = "本月保养八折优惠。" + (GOOD["main"] if where == "menu_main" else "")
-    found = check(business({"main": MAIN, "booking": BOOKING}), {where: text})
+    hotline = business({"main": MAIN, "booking": BOOKING})
+    text = "本月保养八折优惠。" + (in_words(hotline, "main", "zh-CN") if where == "menu_main" else "")
+    found = check(hotline, {where: text})
     assert [one.standard for one in found] == ["S17"]
 
 
@@ -98,6 +106,44 @@ def test_keys_out_of_order_and_key_before_its_meaning_are_found() -> None:
     hotline = business({"main": MAIN, "booking": BOOKING})
     found = check(hotline, {"menu_main": "按2查询进度；预约请按1；人工服务请按0。"})
     assert clauses(found) == [("warning", "main", "S15"), ("error", "main", "S15")]
+
+
+def test_words_that_stayed_behind_when_the_menu_changed_are_found() -> None:
+    new = {"1": {"label": label("新车"), "menu": "booking"}, "3": {"label": label("配件"), "queue": "service"}}
+    found = check(
+        business({"main": MAIN | new, "booking": BOOKING}),
+        {"menu_main": "预约服务，请按1；查询进度，请按2；投诉，请按4；人工服务，请按0。"},
+    )
+    assert [(one.level, one.rule, one.facts["key"]) for one in found] == [
+        ("error", "key_unknown", "4"),
+        ("warning", "says_other", "1"),
+        ("warning", "key_unsaid", "3"),
+    ]
+    assert found[1].message == "zh-CN: key 1 is “新车”, but menu_main says “预约服务”"
+
+
+def test_shorter_words_for_who_calls_again_are_held_against_the_menu_too() -> None:
+    menus = {"main": MAIN | {"9": {"label": label("英语"), "language": "en"}}, "booking": BOOKING}
+    short = "预约请按1，人工请按0。"
+    assert [one.facts["key"] for one in check(business(menus), {"menu_main_short": short})] == ["2"]
+
+
+@pytest.mark.parametrize(
+    ("said", "named", "ours"),
+    [
+        ("查询维修进度", "维修进度", True),
+        ("投诉和建议", "投诉建议", True),
+        ("预约服务", "新车", False),
+        ("查账", "账", True),
+        ("To speak with a person", "A person", True),
+        ("For the status of a repair", "Repair status", True),
+        ("For appointments", "Parts", False),
+        ("For English", "英语", False),
+        ("For 4S shops", "4S", True),
+    ],
+)
+def test_words_that_mean_what_the_label_says(said: str, named: str, ours: bool) -> None:
+    assert names(said, named) is ours
 
 
 def test_menu_of_more_than_twenty_seconds_and_menu_without_sound_are_found() -> None:

@@ -143,6 +143,17 @@ def test_supervisor_reads_who_spoke_a_prompt_and_hears_it(sign_in: SignIn) -> No
         assert file.getnframes() / file.getframerate() == PROMPT_SECONDS
 
 
+def test_prompts_are_found_by_their_words_and_pieces_stand_apart(sign_in: SignIn) -> None:
+    client = sign_in("boss")
+    sentences, pieces, every = (client.get(f"/prompts?part={part}").text for part in ("sentences", "pieces", "all"))
+    assert "<code>greeting</code>" in sentences and "<code>num_5</code>" not in sentences
+    assert "<code>num_5</code>" in pieces and "<code>greeting</code>" not in pieces
+    assert "<code>greeting</code>" in every and "<code>num_5</code>" in every
+    found = client.get("/prompts", params={"text": "欢迎致电", "part": "nonsense"}).text
+    assert "<code>greeting</code>" in found and "<code>menu_main</code>" not in found
+    assert "没有符合条件的提示" in client.get("/prompts", params={"text": "没有人说过这个"}).text
+
+
 def test_prompt_gets_the_header_that_a_browser_needs() -> None:
     with wave.open(io.BytesIO(as_wav(b"\x01\x00" * 16000, 16000))) as file:
         assert (file.getframerate(), file.getnframes(), file.getsampwidth()) == (16000, 16000, 2)
