@@ -14,14 +14,16 @@ Server = tuple[str, int]
 
 
 @contextlib.contextmanager
-def many_agents(server: Server, secrets: Mapping[str, str], calls: int = 1000) -> Iterator[SippRun]:
+def many_agents(
+    server: Server, secrets: Mapping[str, str], calls: int = 1000, scenario: str = "agents.xml"
+) -> Iterator[SippRun]:
     """Agents' phones on one port: registered, answering at once, echoing the sound; logged out at the end."""
     port = free_port(server[0])
     _register(server, secrets, port, expires=3600)
     more = ["-rtp_echo", "-mp", str(free_port(server[0]))]
     try:
         with SippRun(
-            SCENARIOS / "agents.xml", server, "agents", calls=calls, listen=port, limit_seconds=600, more=more
+            SCENARIOS / scenario, server, "agents", calls=calls, listen=port, limit_seconds=600, more=more
         ) as run:
             yield run
     finally:

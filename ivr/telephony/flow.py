@@ -22,11 +22,15 @@ from ivr.speech.prompts import PromptStore
 from ivr.telephony.agi import AgiError, CallerHungUp, Channel, PipeStream
 from ivr.telephony.call import Call, Desk
 from ivr.telephony.sounds import Sounds
+from ivr.throttle import Throttle
 
 Flow = Callable[[Call], None]
 
 LOOK_SECONDS = 1.0
 """How often the business file is looked at: looking at it for every call would cost as much as its greeting."""
+
+WRONG_PINS, WRONG_PIN_SECONDS = 10, 600.0
+"""So many wrong PINs of an agent in so long, in however many calls; then none is taken, be it the right one."""
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +43,7 @@ class DeskKeeper:
         self._settings = settings
         self._monotonic = monotonic
         self._looked_at = monotonic()
+        self._pins = Throttle(WRONG_PINS, WRONG_PIN_SECONDS, monotonic)
         self._lock = threading.Lock()
         self._notices = NoticeBoard.of(settings.paths)
         self._callers = CallerBook(settings.paths.state / "callers.db")
@@ -91,9 +96,15 @@ class DeskKeeper:
         )
 
     def _knows_pin(self, agent: str, pin: str) -> bool:
+        if self._pins.attempt(agent) > 0:
+            logger.warning("agent %s: too many wrong PINs, none is taken for a while", agent)
+            return False
         # Read each time: `ivr agents pin` may have given the agent another one.
         known = Instance.load(self._settings.paths).agent_pins.get(agent, "")
-        return bool(known) and secrets.compare_digest(known.encode(), pin.encode())
+        right = bool(known) and secrets.compare_digest(known.encode(), pin.encode())
+        if right:
+            self._pins.forgive(agent)
+        return right
 
 
 def run_flow(name: str, flow: Flow, channel: Channel, desk: Desk) -> bool:

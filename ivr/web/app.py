@@ -16,6 +16,7 @@ from ivr.settings import Settings
 from ivr.store.session import StoreUnavailable, open_store
 from ivr.tables.read import MAX_BYTES
 from ivr.telephony.control import Control
+from ivr.throttle import Throttle
 from ivr.web import (
     account,
     api,
@@ -43,7 +44,6 @@ from ivr.web.auth import SESSION_HOURS, Require, Role, ensure_first_user
 from ivr.web.context import HERE, Web, utc_now, web_of
 from ivr.web.guard import MAX_FORM, BodyLimit, Guard, SecurityHeaders
 from ivr.web.passwords import verify_password
-from ivr.web.throttle import Throttle
 
 log = logging.getLogger("ivr.web")
 

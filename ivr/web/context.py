@@ -22,10 +22,10 @@ from ivr.store.models import AccessLog
 from ivr.store.session import Store
 from ivr.telephony.asterisk_control import AsteriskControl
 from ivr.telephony.control import Control
+from ivr.throttle import Throttle
 from ivr.web import formats
 from ivr.web.feed import Feed
 from ivr.web.i18n import LANGUAGES, Translator, known_language
-from ivr.web.throttle import Throttle
 
 log = logging.getLogger("ivr.web")
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from ivr.instance import PortTaken
+from ivr.instance import Instance, PortTaken
 from ivr.settings import Settings
 from ivr.telephony.call import Call
-from ivr.telephony.flow import LOOK_SECONDS, DeskKeeper
+from ivr.telephony.flow import LOOK_SECONDS, WRONG_PIN_SECONDS, WRONG_PINS, DeskKeeper
 from ivr.telephony.server import FlowBroken, FlowServer, load_flows
 
 CALLS = {
@@ -120,6 +120,23 @@ def test_a_new_business_file_counts_from_the_next_call_and_a_bad_one_never(ready
 
     replace(file, "company: nonsense")
     assert keeper.desk().hotline.hotline.number == "4008001002"
+
+
+def test_a_pin_cannot_be_found_by_calling_again_and_again(ready: Settings) -> None:
+    instance = Instance.create(ready.paths, ["1001", "1002"])
+    right = instance.agent_pins["1001"]
+    wrong = f"{(int(right) + 1) % 10 ** len(right):0{len(right)}}"
+    clock = [0.0]
+    keeper = DeskKeeper(ready, monotonic=lambda: clock[0])
+
+    def enters(pin: str, agent: str = "1001") -> bool:
+        return keeper.desk().knows_pin(agent, pin)
+
+    assert enters(right) and not any(enters(wrong) for _ in range(WRONG_PINS))
+    assert not enters(right), "nobody who guesses learns that it was right"
+    assert enters(instance.agent_pins["1002"], "1002"), "others log in as ever"
+    clock[0] += WRONG_PIN_SECONDS + 1
+    assert enters(right)
 
 
 def replace(file: Path, text: str) -> None:

@@ -18,10 +18,10 @@ from ivr.settings import ROOT, Settings
 from ivr.store.models import AccessLog, User
 from ivr.store.session import open_store
 from ivr.store.tables import Base
+from ivr.throttle import Throttle
 from ivr.web.app import ROUTERS, create_app
 from ivr.web.auth import Require, Role, ensure_first_user, safe_next
 from ivr.web.passwords import MIN_LENGTH
-from ivr.web.throttle import Throttle
 from ivr.web.tokens import RequireToken
 from tests.web.conftest import SignIn, form_token, fresh_client, post, served
 from tests.web.seed import FULL, NOW, OTHER_AGENTS, PASSWORD, USERS

@@ -16,9 +16,9 @@ from ivr.store.models import AccessLog, ApiToken
 from ivr.store.session import Store, open_store
 from ivr.store.surveys import Contact
 from ivr.surveys.ids import contact_id
+from ivr.throttle import Throttle
 from ivr.web.app import create_app
 from ivr.web.guard import MAX_FORM
-from ivr.web.throttle import Throttle
 from ivr.web.tokens import TokenError, make_token, revoke_token
 from tests.web.conftest import SignIn
 from tests.web.seed import NOW
