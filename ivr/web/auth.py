@@ -21,6 +21,9 @@ from ivr.web.i18n import known_language
 from ivr.web.passwords import hash_password, verify_password
 
 SESSION_HOURS = 12
+"""A session that nobody uses ends after so long; every page renews it."""
+LONGEST_SESSION = dt.timedelta(days=7)
+"""However much it is used: a cookie that somebody else got hold of is not renewed for ever."""
 FIRST_LOGIN = "admin"
 AFTER_LOGIN = "/calls"
 
@@ -125,7 +128,7 @@ def signed_in(request: Request) -> SignedIn | None:
     A cookie kept from a session that somebody logged out of is worth nothing, and is not renewed.
     """
     user_id, stamp = request.session.get("user"), request.session.get("stamp")
-    if not isinstance(user_id, int) or not isinstance(stamp, str):
+    if not isinstance(user_id, int) or not isinstance(stamp, str) or _is_too_old(request):
         return None
     with web_of(request).store.read() as session:
         if session.get(EndedSession, _session_hash(request)) is not None:
@@ -136,6 +139,11 @@ def signed_in(request: Request) -> SignedIn | None:
             return None
         must_change = bool(request.session.get("must_change"))
         return _signed_in(row, must_change)
+
+
+def _is_too_old(request: Request) -> bool:
+    since = request.session.get("since")
+    return not isinstance(since, int) or web_of(request).now().timestamp() - since > LONGEST_SESSION.total_seconds()
 
 
 def _signed_in(row: User, must_change: bool) -> SignedIn:
@@ -154,7 +162,8 @@ def check_login(store: Store, login: str, password: str) -> User | None:
 def start_session(request: Request, user: User, *, must_change: bool) -> None:
     """A fresh session, so that one planted before signing in is worth nothing."""
     request.session.clear()
-    request.session.update({"user": user.id, "stamp": _stamp(user), "must_change": must_change})
+    since = int(web_of(request).now().timestamp())
+    request.session.update({"user": user.id, "stamp": _stamp(user), "must_change": must_change, "since": since})
     csrf_token(request)
 
 

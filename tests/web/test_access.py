@@ -1,5 +1,6 @@
 """Who gets in, who sees what, and what of it leaves a trace."""
 
+import datetime as dt
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +21,7 @@ from ivr.store.session import open_store
 from ivr.store.tables import Base
 from ivr.throttle import Throttle
 from ivr.web.app import ROUTERS, create_app
-from ivr.web.auth import Require, Role, ensure_first_user, safe_next
+from ivr.web.auth import LONGEST_SESSION, Require, Role, ensure_first_user, safe_next
 from ivr.web.passwords import MIN_LENGTH
 from ivr.web.tokens import RequireToken
 from tests.web.conftest import SignIn, form_token, fresh_client, post, served
@@ -221,6 +222,17 @@ def test_cookie_kept_from_a_session_that_was_logged_out_of_is_a_strangers(app: F
     assert refused.headers["location"] == "/login"
     assert "=null;" in refused.headers["set-cookie"], "it is taken away, not signed anew"
     assert elsewhere.get("/calls").status_code == 200, "another session of theirs goes on"
+
+
+def test_session_that_is_used_all_the_time_ends_all_the_same(web_settings: Settings) -> None:
+    clock = [NOW]
+    client = fresh_client(create_app(web_settings, now=lambda: clock[0]), "qa")
+    pages = []
+    for _ in range(20):
+        clock[0] += dt.timedelta(hours=11)
+        pages.append(client.get("/calls").status_code)
+    used = LONGEST_SESSION // dt.timedelta(hours=11)
+    assert pages == [200] * used + [303] * (20 - used)
 
 
 def test_forged_cookie_is_a_stranger(app: FastAPI, sign_in: SignIn) -> None:
