@@ -126,7 +126,7 @@ def demo(
     prepared = _start(settings)
     went_all_the_way = False
     try:
-        went_all_the_way = show.show(settings, prepared.instance, prepared.hotline, console, always=once)
+        went_all_the_way = show.show(settings, prepared.instance, prepared.hotline, console, once=once)
         if not once:
             _stay_up(settings)
     finally:

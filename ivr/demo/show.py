@@ -17,17 +17,17 @@ from ivr.store.session import Store, open_store
 from ivr.web.auth import FIRST_LOGIN
 
 
-def show(settings: Settings, instance: Instance, hotline: Hotline, console: Console, *, always: bool) -> bool:
+def show(settings: Settings, instance: Instance, hotline: Hotline, console: Console, *, once: bool) -> bool:
     """Make and tell the demonstration call on a running instance, then say goodbye; true if it went all the way.
 
-    Where there are calls already it only says how to go on, unless `always`.
+    Where there are calls already it only says how to go on, unless `once`: the instance ends after it.
     """
     store = open_store(settings.store_url)
     try:
         good = True
-        if always or not _has_calls(store):
+        if once or not _has_calls(store):
             good = _perform(settings, instance, hotline, console, store)
-        farewell(settings, instance, hotline, console)
+        farewell(settings, instance, hotline, console, ends=once)
         return good
     finally:
         store.close()
@@ -54,11 +54,10 @@ def _perform(settings: Settings, instance: Instance, hotline: Hotline, console: 
     return not faults
 
 
-def farewell(settings: Settings, instance: Instance, hotline: Hotline, console: Console) -> None:
+def farewell(settings: Settings, instance: Instance, hotline: Hotline, console: Console, *, ends: bool = False) -> None:
     """Print the web address, the first login (the first time only), the SIP address and the agents' accounts."""
-    table = Table(
-        title="Now you", title_justify="left", title_style="bold", box=None, pad_edge=False, show_header=False
-    )
+    title = "It ends now; `make run` without ONCE keeps it here:" if ends else "Now you"
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, show_header=False)
     table.add_row("web page", f"http://{instance.web_host}:{instance.web}/")
     own = "" if settings.paths.state == (ROOT / "var").resolve() else f" --state {settings.paths.state}"
     lost = f"{FIRST_LOGIN}; lost it? `ivr users password {FIRST_LOGIN}{own}`"

@@ -114,7 +114,11 @@ def _encoding(data: bytes) -> str:
         except UnicodeDecodeError:
             continue
         return encoding
-    raise TableError("encoding", "The file is neither UTF-8 nor GB 18030 text.", "save the table as CSV (UTF-8)")
+    raise TableError(
+        "encoding",
+        "The file is no table: neither a whole .xlsx nor text in UTF-8 or GB 18030.",
+        "save the table as CSV (UTF-8)",
+    )
 
 
 def _rows(lines: Iterable[tuple[int, list[str]]], columns: Columns) -> Iterator[Row]:

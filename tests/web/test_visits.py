@@ -142,7 +142,7 @@ def test_spreadsheet_is_taken_like_csv(sign_in: SignIn, store: Store) -> None:
         (b"", "缺少列：external_id (单号), number (电话)"),
         ("单号,颜色\n".encode(), "无法识别的列：颜色"),
         (b"PK\x03\x04", "不是有效的 .xlsx 文件"),
-        (b"\xff\xfe\xff", "无法识别的文字编码"),
+        (b"\xff\xfe\xff", "文件无法读取"),
         (b'external_id,number,kind,ended_at\n"x', "第 2 行不是有效的 CSV"),
         (b"x" * (MAX_BYTES + 1), "文件太大"),
     ],
