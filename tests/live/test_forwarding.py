@@ -1,8 +1,11 @@
 """A phone that was told to forward its calls: nobody is sent away with it, and nobody waits for it."""
 
+from contextlib import closing
+
 import pytest
 
 from ivr.demo.rtp import RtpLine
+from ivr.telephony.asterisk_control import AsteriskControl
 from tests.live.conftest import Running, until
 from tests.phones import Caller, calling, many_agents
 
@@ -29,9 +32,12 @@ def test_s1_a_phone_that_forwards_its_calls_is_paused_and_the_caller_reaches_the
                 assert state(live, FORWARDING) == ("paused", "forwarding")
                 run.hang_up()
                 assert run.result().succeeded == 1
-    assert forwarding.happened().count(f"rings sip:{FORWARDING}") == 1
+        assert forwarding.happened().count(f"rings sip:{FORWARDING}") == 1
     record = live.record(call_id)
     assert (record.outcome, record.agent) == ("answered", FREE)
+    with live.agent_phone(FORWARDING), closing(AsteriskControl(live.settings)) as control:
+        control.unpause(FORWARDING)
+        until(lambda: state(live, FORWARDING) == ("free", None), "whoever has seen to the phone is ready again")
 
 
 def state(live: Running, agent: str) -> tuple[str, str | None]:

@@ -43,7 +43,7 @@ def test_k_standards_selects_exactly_the_marked_live_tests() -> None:
     asked = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-n", "0", "-q", "--collect-only"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     told = subprocess.run(
-        [*asked, "-m", "live", "-k", "standards"],
+        [*asked, "tests/live", "-m", "live", "-k", "standards"],
         cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     selected = set(re.findall(r"^tests/live/(test_\w+\.py::test_\w+)", told.stdout, re.MULTILINE))
