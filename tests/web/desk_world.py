@@ -3,7 +3,6 @@
 import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
 
 from fastapi import FastAPI
 from playwright.sync_api import Browser, Page
@@ -18,12 +17,12 @@ from ivr.store.models import Call, User
 from ivr.store.session import Store, open_store
 from ivr.web.app import create_app
 from tests.web.fake_control import FakeControl
+from tests.web.looks import DESK, Scheme
 from tests.web.seed import CALLER, FULL, NOW, PASSWORD
 
 LIVE_CALL = "ivr-test-1763778600.77"
 STRANGERS_CALL = "ivr-test-1763778600.78"
 STRANGER = "13911112222"
-PHONE, DESK = (390, 844), (1280, 800)
 
 
 class World:
@@ -134,7 +133,7 @@ class Pages:
         path: str,
         size: tuple[int, int] = DESK,
         language: str = "zh-CN",
-        scheme: Literal["light", "dark"] = "light",
+        scheme: Scheme = "light",
     ) -> Page:
         context = self._browser.new_context(
             base_url=self._site, viewport={"width": size[0], "height": size[1]}, color_scheme=scheme

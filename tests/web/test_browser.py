@@ -1,57 +1,18 @@
 """The pages in a real browser: what a person sees, clicks, types and hears."""
 
 from collections.abc import Callable, Iterator
-from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.web.looks import CONTRAST, DESK, NAMELESS, PHONE, TEXTS, Scheme
 from tests.web.seed import CALLER, FULL, LOST_RECORDING, PASSWORD, RUNNING
 
 pytestmark = pytest.mark.web
 
 OpenPage = Callable[..., Page]
-Scheme = Literal["light", "dark"]
 PAGES = ["/calls", "/calls?from=x", f"/calls/{FULL}", f"/calls/{LOST_RECORDING}", f"/calls/{RUNNING}"]
 PAGES += ["/prompts", "/access", "/account/password"]
-PHONE, DESK = (390, 844), (1280, 800)
-
-# What WCAG 2 calls contrast, of every text that is seen, on the ground that lies behind it.
-CONTRAST = """() => {
-  const canvas = Object.assign(document.createElement("canvas"), { width: 1, height: 1 });
-  const pen = canvas.getContext("2d", { willReadFrequently: true });
-  const rgba = (colour) => {
-    pen.clearRect(0, 0, 1, 1);
-    pen.fillStyle = colour;
-    pen.fillRect(0, 0, 1, 1);
-    return [...pen.getImageData(0, 0, 1, 1).data];
-  };
-  const linear = (v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
-  const light = ([r, g, b]) => 0.2126 * linear(r / 255) + 0.7152 * linear(g / 255) + 0.0722 * linear(b / 255);
-  const ground = (element) => {
-    for (let each = element; each; each = each.parentElement) {
-      const colour = rgba(getComputedStyle(each).backgroundColor);
-      if (colour[3] === 255) return colour;
-    }
-    return rgba("white");
-  };
-  const poor = [];
-  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (texts.nextNode()) {
-    const text = texts.currentNode.data.trim();
-    const element = texts.currentNode.parentElement;
-    if (!text || !element.checkVisibility() || element.closest(".sr-only, noscript, option, meter")) continue;
-    const [a, b] = [light(rgba(getComputedStyle(element).color)), light(ground(element))];
-    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    if (ratio < 4.5) poor.push(`${ratio.toFixed(2)} ${element.className} ${text}`);
-  }
-  return poor;
-}"""
-
-NAMELESS = """() => [...document.querySelectorAll("a, button, input:not([type=hidden]), select, summary, canvas")]
-  .filter((each) => each.checkVisibility() && !each.innerText?.trim())
-  .filter((each) => !each.getAttribute("aria-label") && !each.labels?.length)
-  .map((each) => each.outerHTML)"""
 
 
 @pytest.fixture
@@ -62,7 +23,7 @@ def open_page(browser: Browser, site: str) -> Iterator[OpenPage]:
     def opened(
         login: str | None = "root",
         size: tuple[int, int] = DESK,
-        scheme: Literal["light", "dark"] = "light",
+        scheme: Scheme = "light",
         language: str = "zh-CN",
     ) -> Page:
         context = browser.new_context(
@@ -222,8 +183,7 @@ def test_nothing_is_wider_than_the_phone(open_page: OpenPage, language: str) -> 
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0], path
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+@pytest.mark.parametrize(("size", "scheme"), TEXTS)
 def test_every_text_stands_out_from_its_ground(open_page: OpenPage, scheme: str, size: tuple[int, int]) -> None:
     page = open_page("root", size=size, scheme=scheme)
     for path in PAGES:

@@ -20,8 +20,9 @@ from ivr.store.session import Store, open_store
 from ivr.store.surveys import DoNotCall
 from ivr.web.app import create_app
 from tests.web.conftest import SignIn, post
-from tests.web.desk_world import DESK, PHONE, Pages, pages
+from tests.web.desk_world import Pages, pages
 from tests.web.fake_control import FakeControl
+from tests.web.looks import CONTRAST, LOOKS, NAMELESS, Scheme
 from tests.web.seed import CALLER, NOW
 from tests.web.seed_customers import (
     CLOSED,
@@ -35,7 +36,6 @@ from tests.web.seed_customers import (
     SURVEYED,
     seed_customers,
 )
-from tests.web.test_browser import CONTRAST, NAMELESS
 
 VIEWS = [
     *("/cases", "/cases?show=open", "/cases?show=escalated", "/cases?show=closed"),
@@ -346,24 +346,15 @@ def test_agent_goes_through_the_board_by_keyboard_and_calls_back_from_the_case(
 
 
 @pytest.mark.web
-@pytest.mark.parametrize("language", ["zh-CN", "en"])
-@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+@pytest.mark.parametrize(("size", "language", "scheme"), LOOKS)
 def test_pages_fit_the_screen_can_be_read_and_every_control_has_a_name(
-    open_page: Pages, size: tuple[int, int], language: str
+    open_page: Pages, size: tuple[int, int], language: str, scheme: Scheme
 ) -> None:
-    page = open_page("boss", "/cases", size, language)
+    page = open_page("boss", "/cases", size, language, scheme)
     for path in VIEWS:
         page.goto(path)
         assert _width(page) <= size[0], path
         assert page.evaluate(NAMELESS) == [], path
-        assert page.evaluate(CONTRAST) == [], path
-
-
-@pytest.mark.web
-def test_board_in_the_dark_can_be_read(open_page: Pages) -> None:
-    page = open_page("boss", "/cases", DESK, "en", "dark")
-    for path in VIEWS:
-        page.goto(path)
         assert page.evaluate(CONTRAST) == [], path
 
 

@@ -1,7 +1,6 @@
 """Customers, cases and callbacks on the pages: who sees what, what it leaves behind, and how it looks and works."""
 
 from collections.abc import Callable, Iterator
-from typing import Literal
 
 import pytest
 from fastapi import FastAPI
@@ -15,6 +14,7 @@ from ivr.store.followup import Case
 from ivr.store.models import AccessLog
 from ivr.store.session import Store, open_store
 from tests.web.conftest import SignIn, form_token, post
+from tests.web.looks import CONTRAST, DESK, NAMELESS, PHONE, TEXTS, Scheme
 from tests.web.seed import CALLER, FULL, NOW, PASSWORD
 from tests.web.seed_customers import (
     CLOSED,
@@ -30,10 +30,8 @@ from tests.web.seed_customers import (
     WANG,
     seed_customers,
 )
-from tests.web.test_browser import CONTRAST, NAMELESS
 
 OpenPage = Callable[..., Page]
-PHONE, DESK = (390, 844), (1280, 800)
 PAGES = [
     *("/cases", "/cases?show=overdue", "/cases?show=closed", "/cases?show=mine", "/callbacks"),
     *(f"/cases/{case}" for case in (MESSAGE, LATE, RATED, MISSED, COMPLAINT, CLOSED, LOST)),
@@ -283,7 +281,7 @@ def open_page(browser: Browser, site: str) -> Iterator[OpenPage]:
     def opened(
         login: str = "root",
         size: tuple[int, int] = DESK,
-        scheme: Literal["light", "dark"] = "light",
+        scheme: Scheme = "light",
         language: str = "zh-CN",
     ) -> Page:
         view = {"width": size[0], "height": size[1]}
@@ -370,10 +368,9 @@ def test_nothing_is_wider_than_the_phone(open_page: OpenPage, language: str) -> 
 
 
 @pytest.mark.web
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+@pytest.mark.parametrize(("size", "scheme"), TEXTS)
 def test_every_text_stands_out_and_every_control_has_a_name(
-    open_page: OpenPage, scheme: Literal["light", "dark"], size: tuple[int, int]
+    open_page: OpenPage, scheme: Scheme, size: tuple[int, int]
 ) -> None:
     page = open_page(size=size, scheme=scheme)
     for path in PAGES:

@@ -13,9 +13,9 @@ from ivr.instance import Instance
 from ivr.settings import Settings
 from ivr.store.models import AccessLog
 from tests.web.conftest import SignIn, form_token, fresh_client, post
-from tests.web.desk_world import DESK, LIVE_CALL, PHONE, STRANGER, STRANGERS_CALL, Pages, World, pages
+from tests.web.desk_world import LIVE_CALL, STRANGER, STRANGERS_CALL, Pages, World, pages
+from tests.web.looks import CONTRAST, LOOKS, NAMELESS, Scheme
 from tests.web.seed import CALLER, FULL, NOW, OTHER_AGENTS
-from tests.web.test_browser import CONTRAST, NAMELESS
 
 pytestmark = pytest.mark.web
 
@@ -319,12 +319,11 @@ def states(world: World) -> Iterator[str]:
     yield "logged_out"
 
 
-@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
-@pytest.mark.parametrize(("language", "scheme"), [("zh-CN", "light"), ("en", "dark")])
+@pytest.mark.parametrize(("size", "language", "scheme"), LOOKS)
 def test_every_state_is_legible_named_and_no_wider_than_the_screen(
-    open_page: Pages, world: World, size: tuple[int, int], language: str, scheme: str
+    open_page: Pages, world: World, size: tuple[int, int], language: str, scheme: Scheme
 ) -> None:
-    page = open_page("1001", "/desk", size=size, language=language, scheme="dark" if scheme == "dark" else "light")
+    page = open_page("1001", "/desk", size=size, language=language, scheme=scheme)
     for duty in states(world):
         expect(page.locator(f"[data-duty={duty}]")).to_be_visible()
         page.wait_for_timeout(100)

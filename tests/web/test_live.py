@@ -25,9 +25,9 @@ from ivr.web.auth import set_password
 from ivr.web.desk import reason_labels
 from ivr.web.i18n import LANGUAGES, Language
 from tests.web.conftest import SignIn, fresh_client, post
-from tests.web.desk_world import DESK, LIVE_CALL, PHONE, STRANGER, STRANGERS_CALL, Pages, World, pages
+from tests.web.desk_world import LIVE_CALL, STRANGER, STRANGERS_CALL, Pages, World, pages
+from tests.web.looks import CONTRAST, LOOKS, NAMELESS, Scheme
 from tests.web.seed import CALLER, NOW, PASSWORD
-from tests.web.test_browser import CONTRAST, NAMELESS
 
 pytestmark = pytest.mark.web
 
@@ -216,12 +216,11 @@ def test_changed_password_ends_the_open_page(open_page: Pages, world: World) -> 
     page.wait_for_url("**/login**")
 
 
-@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
-@pytest.mark.parametrize(("language", "scheme"), [("zh-CN", "light"), ("en", "dark")])
+@pytest.mark.parametrize(("size", "language", "scheme"), LOOKS)
 def test_page_is_legible_named_and_no_wider_than_the_screen(
-    open_page: Pages, world: World, size: tuple[int, int], language: str, scheme: str
+    open_page: Pages, world: World, size: tuple[int, int], language: str, scheme: Scheme
 ) -> None:
-    page = open_page("boss", "/live", size=size, language=language, scheme="dark" if scheme == "dark" else "light")
+    page = open_page("boss", "/live", size=size, language=language, scheme=scheme)
     talk(world)
     world.control.join_line("w1", "13900001111", 1, 80, 2)
     world.control.pause("1002", "3")

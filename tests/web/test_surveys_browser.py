@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from typing import Literal
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -13,11 +12,11 @@ from ivr.store.session import Store, open_store
 from ivr.store.surveys import Campaign
 from ivr.surveys.campaigns import read_stop, resume_outbound
 from tests.survey_tables import SURVEY
+from tests.web.looks import CONTRAST, NAMELESS, PHONE, TEXTS, Scheme
 from tests.web.seed import NOW
 from tests.web.seed_customers import seed_customers
 from tests.web.seed_surveys import BROKEN, DONE, LISTED, OLD, WAITING, seed_surveys
-from tests.web.test_browser import CONTRAST, NAMELESS
-from tests.web.test_customers import DESK, PHONE, OpenPage, open_page
+from tests.web.test_customers import OpenPage, open_page
 
 __all__ = ["open_page"]
 
@@ -142,10 +141,9 @@ def test_nothing_is_wider_than_the_phone(open_page: OpenPage, language: str) -> 
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0], path
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+@pytest.mark.parametrize(("size", "scheme"), TEXTS)
 def test_every_text_stands_out_and_every_control_has_a_name(
-    open_page: OpenPage, scheme: Literal["light", "dark"], size: tuple[int, int], web_settings: Settings
+    open_page: OpenPage, scheme: Scheme, size: tuple[int, int], web_settings: Settings
 ) -> None:
     page = open_page("boss", size=size, scheme=scheme)
     for path in PAGES:

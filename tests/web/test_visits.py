@@ -3,7 +3,7 @@
 import io
 import re
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -20,11 +20,11 @@ from ivr.visits.table import COLUMNS
 from ivr.web import i18n
 from ivr.web.guard import MAX_FORM
 from tests.web.conftest import SignIn, form_token
+from tests.web.looks import CONTRAST, LOOKS, NAMELESS, Scheme
 from tests.web.seed import NOW
 from tests.web.seed_customers import seed_customers
 from tests.web.seed_surveys import seed_surveys
-from tests.web.test_browser import CONTRAST, NAMELESS
-from tests.web.test_customers import DESK, PHONE, OpenPage, open_page
+from tests.web.test_customers import OpenPage, open_page
 
 __all__ = ["open_page"]
 
@@ -254,11 +254,9 @@ def test_supervisor_takes_a_table_over_with_the_keyboard(open_page: OpenPage, st
 
 
 @pytest.mark.web
-@pytest.mark.parametrize("language", ["zh-CN", "en"])
-@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("size", "language", "scheme"), LOOKS)
 def test_pages_fit_stand_out_and_name_their_controls(
-    open_page: OpenPage, language: str, size: tuple[int, int], scheme: Literal["light", "dark"]
+    open_page: OpenPage, language: str, size: tuple[int, int], scheme: Scheme
 ) -> None:
     page = open_page(size=size, language=language, scheme=scheme)
 
