@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from ivr.accounts.users import FIRST_LOGIN, ensure_first_user
 from ivr.errors import IvrError
 from ivr.hotline import Hotline, HotlineFileError, load_hotline
 from ivr.instance import LOOPBACK, Instance, InstanceError
@@ -20,7 +21,6 @@ from ivr.store.session import open_store
 from ivr.supervise import Supervisor, wait_until
 from ivr.telephony import duty, runtime
 from ivr.telephony.render import render
-from ivr.web.auth import FIRST_LOGIN, ensure_first_user
 
 Progress = Callable[[str], None]
 

@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 from sqlalchemy import select
 
+from ivr.accounts.tokens import PURPOSES, make_token, revoke_token
 from ivr.cli.common import AsJson, State, console, print_json, print_table, settings_of
 from ivr.store.models import ApiToken
 from ivr.store.session import Store, open_store
-from ivr.web.tokens import PURPOSES, make_token, revoke_token
 
 tokens_app = typer.Typer(no_args_is_help=True, help="Which programs may use the API.")
 

@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 from sqlalchemy import select
 
+from ivr.accounts.users import create_user, set_password, set_work_number
 from ivr.cli.common import AsJson, State, console, print_json, print_table, settings_of
 from ivr.store.models import User
 from ivr.store.session import Store, open_store
-from ivr.web.auth import create_user, set_password, set_work_number
 
 users_app = typer.Typer(no_args_is_help=True, help="Who may sign in to the page.")
 

@@ -6,6 +6,7 @@ from rich.table import Table
 from sqlalchemy import select
 
 from ivr import service
+from ivr.accounts.users import FIRST_LOGIN
 from ivr.calls.story import story
 from ivr.demo.call import run_demo_call
 from ivr.demo.telling import shortcomings, tell, wait_for_record
@@ -14,7 +15,6 @@ from ivr.instance import Instance
 from ivr.settings import ROOT, Settings
 from ivr.store.models import Call
 from ivr.store.session import Store, open_store
-from ivr.web.auth import FIRST_LOGIN
 
 
 def show(settings: Settings, instance: Instance, hotline: Hotline, console: Console, *, once: bool) -> bool:

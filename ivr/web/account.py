@@ -7,20 +7,10 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse
 from starlette.responses import Response
 
+from ivr.accounts import passwords
+from ivr.accounts.users import check_login, ensure_first_user, set_password
 from ivr.store.models import User
-from ivr.web import passwords
-from ivr.web.auth import (
-    AnyUser,
-    SignedIn,
-    check_form,
-    check_login,
-    end_session,
-    ensure_first_user,
-    safe_next,
-    set_password,
-    signed_in,
-    start_session,
-)
+from ivr.web.auth import AnyUser, SignedIn, check_form, end_session, safe_next, signed_in, start_session
 from ivr.web.context import Web, page, web_of
 from ivr.web.i18n import LANGUAGES, known_language
 

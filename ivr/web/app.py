@@ -11,6 +11,8 @@ from fastapi.staticfiles import StaticFiles
 from sqlalchemy import text
 from starlette.middleware.sessions import SessionMiddleware
 
+from ivr.accounts.passwords import verify_password
+from ivr.accounts.users import Role, ensure_first_user
 from ivr.instance import Instance
 from ivr.settings import Settings
 from ivr.store.session import StoreUnavailable, open_store
@@ -40,10 +42,9 @@ from ivr.web import (
     visits,
     visits_api,
 )
-from ivr.web.auth import SESSION_HOURS, Require, Role, ensure_first_user
+from ivr.web.auth import SESSION_HOURS, Require
 from ivr.web.context import HERE, Web, utc_now, web_of
 from ivr.web.guard import MAX_FORM, BodyLimit, Guard, SecurityHeaders
-from ivr.web.passwords import verify_password
 
 log = logging.getLogger("ivr.web")
 

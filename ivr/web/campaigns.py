@@ -9,6 +9,7 @@ from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from ivr.accounts.users import Role
 from ivr.errors import IvrError
 from ivr.hotline.survey_lint import SurveyFinding
 from ivr.speech.prompts import PromptStore
@@ -19,7 +20,7 @@ from ivr.surveys.campaigns import NoSuchSurvey, NothingToRing, Overview, read_st
 from ivr.surveys.contacts import list_contacts, reasons, served
 from ivr.surveys.funnel import STAGES
 from ivr.surveys.standing import Standing, Surroundings, Today, standing
-from ivr.web.auth import Quality, Role, Supervisor, check_form, safe_next, signed_in
+from ivr.web.auth import Quality, Supervisor, check_form, safe_next, signed_in
 from ivr.web.campaign_counts import Counts, count, lately
 from ivr.web.contact_filter import STATES, read_contact_filter
 from ivr.web.context import Web, csrf_token, fragment, web_of

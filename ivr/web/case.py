@@ -9,6 +9,7 @@ from sqlalchemy import select
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from ivr.accounts.users import Role
 from ivr.callbacks.progress import knows_everything
 from ivr.calls.recordings import RecordingMissing, resolve
 from ivr.cases import acts
@@ -22,7 +23,7 @@ from ivr.surveys.campaigns import read_stop
 from ivr.surveys.story import ContactNotFound, answer_of, contact_story
 from ivr.telephony.control import ControlError
 from ivr.web.answers import answer, refusal_key, said
-from ivr.web.auth import Agent, Role, SignedIn, Supervisor, check_form, signed_in
+from ivr.web.auth import Agent, SignedIn, Supervisor, check_form, signed_in
 from ivr.web.case_survey import given_answers
 from ivr.web.context import Web, csrf_token, fragment, page, web_of
 from ivr.web.desk import in_page_language

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from ivr.accounts.users import Role
 from ivr.cases.board import MINE, Chosen, list_cases
 from ivr.cases.record import Reader
 from ivr.customers import table
@@ -28,7 +29,7 @@ from ivr.customers.file import (
 from ivr.customers.history import calls_of, served_by, visits_of
 from ivr.errors import FieldError
 from ivr.tables.read import MAX_BYTES, TableError
-from ivr.web.auth import Admin, Agent, Role, SignedIn, Supervisor, check_form
+from ivr.web.auth import Admin, Agent, SignedIn, Supervisor, check_form
 from ivr.web.case import reader_of
 from ivr.web.context import Web, language_of, page, web_of
 from ivr.web.filters import read_page

@@ -7,12 +7,13 @@ from fastapi import APIRouter, Depends, Form, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from ivr.accounts.users import Role
 from ivr.calls.outcome import OFFERED
 from ivr.desk.overview import may_supervise, overview
 from ivr.reports.sums import report
 from ivr.telephony.control import SuperviseMode
 from ivr.web.answers import answer, carry_out, said
-from ivr.web.auth import Role, Supervisor, check_form, signed_in
+from ivr.web.auth import Supervisor, check_form, signed_in
 from ivr.web.context import csrf_token, fragment, language_of, page, web_of
 from ivr.web.desk import in_page_language, midnight, reason_labels
 from ivr.web.feed import Glance, stream

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import httpx
 
+from ivr.accounts.users import create_user
 from ivr.store.session import open_store
-from ivr.web.auth import create_user
 from tests.live.conftest import Running
 
 PASSWORD = "a long pass phrase"

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from ivr.accounts.users import create_user
 from ivr.store.followup import WrapUpNote
 from ivr.store.models import AccessLog
 from ivr.store.session import Store, open_store
-from ivr.web.auth import create_user
 from tests.live.conftest import Running, until
 from tests.live.talks import Talk, rings, said, talking
 from tests.web.conftest import browser

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from ivr.accounts.users import create_user
 from ivr.cases.return_calls import is_return_call
 from ivr.demo.phone import Phone
 from ivr.demo.ports import free_port
 from ivr.demo.sipp import SippRun
 from ivr.store.followup import Message
 from ivr.store.session import Store, open_store
-from ivr.web.auth import create_user
 from tests.live.conftest import Running, hotline_up, listen, sample_business, until
 from tests.live.ears import Ears
 from tests.live.talks import keys, loud_seconds, rings

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from ivr.accounts.passwords import hash_password
 from ivr.settings import StatePaths
 from ivr.store.models import ROLES, Call, JournalEvent, Leg, LegRole, Score, Transcript, User, leg_id
 from ivr.store.session import Store
 from ivr.store.tables import Base
-from ivr.web.passwords import hash_password
 
 NOW = dt.datetime(2026, 11, 22, 2, 30, tzinfo=dt.UTC)
 """10:30 in Shanghai."""

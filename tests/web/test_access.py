@@ -14,6 +14,8 @@ from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
+from ivr.accounts.passwords import MIN_LENGTH
+from ivr.accounts.users import Role, ensure_first_user
 from ivr.instance import Instance
 from ivr.settings import ROOT, Settings
 from ivr.store.models import AccessLog, User
@@ -21,8 +23,7 @@ from ivr.store.session import open_store
 from ivr.store.tables import Base
 from ivr.throttle import Throttle
 from ivr.web.app import ROUTERS, create_app
-from ivr.web.auth import LONGEST_SESSION, Require, Role, ensure_first_user, safe_next
-from ivr.web.passwords import MIN_LENGTH
+from ivr.web.auth import LONGEST_SESSION, Require, safe_next
 from ivr.web.tokens import RequireToken
 from tests.web.conftest import SignIn, form_token, fresh_client, post, served
 from tests.web.seed import FULL, NOW, OTHER_AGENTS, PASSWORD, USERS

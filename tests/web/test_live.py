@@ -15,13 +15,13 @@ from fastapi.testclient import TestClient
 from playwright.sync_api import Browser, expect
 from sqlalchemy import select, update
 
+from ivr.accounts.users import set_password
 from ivr.calls.live_board import UNREACHABLE
 from ivr.calls.outcome import OFFERED
 from ivr.instance import Instance
 from ivr.reports.sums import report
 from ivr.settings import ROOT, Settings
 from ivr.store.models import AccessLog, User
-from ivr.web.auth import set_password
 from ivr.web.desk import reason_labels
 from ivr.web.i18n import LANGUAGES, Language
 from tests.web.conftest import SignIn, fresh_client, post

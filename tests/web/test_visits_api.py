@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
+from ivr.accounts.tokens import TokenError, make_token, revoke_token
 from ivr.calls.flow_log import read_flow
 from ivr.settings import Settings
 from ivr.store.customers import Visit
@@ -19,7 +20,6 @@ from ivr.surveys.ids import contact_id
 from ivr.throttle import Throttle
 from ivr.web.app import create_app
 from ivr.web.guard import MAX_FORM
-from ivr.web.tokens import TokenError, make_token, revoke_token
 from tests.web.conftest import SignIn
 from tests.web.seed import NOW
 
