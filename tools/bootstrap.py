@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -74,10 +75,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     started = time.monotonic()
     report = Report()
     sets = [] if options.only_venv else ["telephony", *(["browser", "postgres"] if options.test else [])]
+    programs = Programs(sets, report)
     try:
+        programs.start()
         ensure_venv(ROOT, report)
-        for name in sets:
-            toolsets.ensure(name, progress=_titled(name, report))
+        programs.wait()
     except IvrError as error:
         print(f"\nbootstrap: {error}", file=sys.stderr)
         return 1
@@ -89,6 +91,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     report.done("everything is installed", time.monotonic() - started)
     return 0
+
+
+class Programs(threading.Thread):
+    """Fetches and unpacks the sets of programs beside the libraries; says nothing before it is waited for.
+
+    A daemon: whoever presses Ctrl-C is not kept waiting, and what lies there half is gone on with the next time.
+    """
+
+    def __init__(self, sets: Sequence[str], report: Report) -> None:
+        super().__init__(daemon=True)
+        self._sets, self._report = sets, report
+        self._failure: Exception | None = None
+        self._waited_for = threading.Event()
+
+    def run(self) -> None:
+        try:
+            for name in self._sets:
+                toolsets.ensure(name, progress=self._progress(name))
+        except Exception as error:
+            self._failure = error
+
+    def wait(self) -> None:
+        """Until all is there; raises what stopped it."""
+        self._waited_for.set()
+        self.join()
+        if self._failure is not None:
+            raise self._failure
+
+    def _progress(self, name: str) -> Callable[[str, int, int, float], None]:
+        titled = _titled(name, self._report)
+
+        def show(step: str, done: int, total: int, seconds: float) -> None:
+            if self._waited_for.is_set():
+                titled(step, done, total, seconds)
+
+        return show
 
 
 def ensure_venv(root: Path, report: Report) -> None:
@@ -188,9 +226,21 @@ def _install(root: Path, venv: Path, report: Report) -> None:
             seen = min(seen + 1, total - 1)
         report("libraries", seen, total, time.monotonic() - started)
 
-    _run([*pip, "--progress-bar", "off", "--require-hashes", "--no-deps", "-r", lock], "libraries", follow)
+    hashed: list[str | Path] = ["--progress-bar", "off", "--require-hashes", "--no-deps", "--no-compile", "-r", lock]
+    _run([*pip, *hashed], "libraries", follow)
     _run([*pip, "--no-deps", "--no-build-isolation", "-e", root], "this checkout")
     report("libraries", total, total, time.monotonic() - started)
+    _compile(venv, report)
+
+
+def _compile(venv: Path, report: Report) -> None:
+    """What pip would do on one core, on all of them. A file that some library keeps for another Python does no harm."""
+    started = time.monotonic()
+    subprocess.run(
+        [venv / "bin/python", "-m", "compileall", "-q", "-j", "0", *(venv / "lib").glob("python*/site-packages")],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False,
+    )  # fmt: skip
+    report.done("libraries: compiling", time.monotonic() - started)
 
 
 def _run(argv: Sequence[str | Path], step: str, follow: Callable[[str], None] | None = None) -> None:
