@@ -17,7 +17,7 @@ demo-callbacks:  ## rings sixty customers of every kind after a visit; ONCE=1 an
 test:  ## lint, then every test; in CI (CI=true) a skipped test fails
 	@$(PYTHON) tools/bootstrap.py --test
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/python -m pytest -n 3 --no-loadscope-reorder -m "not long" $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 4 --no-loadscope-reorder -m "not long" $(PYTEST_ARGS)
 
 prove:  ## the live stories that take minutes each
 	@$(PYTHON) tools/bootstrap.py --test
