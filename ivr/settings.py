@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationError, field_validator
+from pydantic import ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ivr.errors import IvrError
 
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout: code, prompts, templates and the sample business lie below it."""
+
+OWN_BUSINESS = "business.yaml"
+"""In a state folder: the business of that instance alone."""
 
 _SOCKET_PATH_LIMIT = 80
 """A Unix socket's path holds at most 107 bytes; the rest is for the socket's own name."""
@@ -124,6 +127,7 @@ class Settings(BaseSettings):
 
     state_dir: Path = ROOT / "var"
     hotline_file: Path = ROOT / "hotline.yaml"
+    """Unless it is set: the state folder's own business.yaml where there is one."""
     database_url: str | None = None
     vosk_model: Path | None = None
     runtime_dir: Path = ROOT / ".runtime"
@@ -142,6 +146,14 @@ class Settings(BaseSettings):
         for one in filter(None, map(str.strip, value.split(","))):
             ipaddress.ip_network(one)  # says what is wrong with it
         return value
+
+    @model_validator(mode="after")
+    def _own_business(self) -> "Settings":
+        # Whoever starts an instance again need not remember which business it was.
+        own = self.state_dir / OWN_BUSINESS
+        if "hotline_file" not in self.model_fields_set and own.exists():
+            self.hotline_file = own
+        return self
 
     @property
     def paths(self) -> StatePaths:

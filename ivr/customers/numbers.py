@@ -25,7 +25,7 @@ def normalise(raw: str) -> str | None:
     """
     if _MOBILE.fullmatch(raw):  # most are, and asking the numbering plan takes long
         return raw
-    plain = _MARKS.sub("", raw.translate(_FULL_WIDTH))
+    plain = _MARKS.sub("", raw.translate(FULL_WIDTH))
     digits = plain.removeprefix("+")
     if not (digits.isascii() and digits.isdigit() and _SHORTEST <= len(digits) <= _LONGEST):
         return None
@@ -61,7 +61,7 @@ def masked(number: str) -> str:
     return number[:first] + "*" * (len(number) - first - last) + number[len(number) - last :]
 
 
-_FULL_WIDTH = str.maketrans("０１２３４５６７８９＋", "0123456789+")
+FULL_WIDTH = str.maketrans("０１２３４５６７８９＋", "0123456789+")
 
 
 def _known(text: str) -> PhoneNumber | None:

@@ -7,7 +7,7 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from ivr.customers.file import LANGUAGES, MAX_NAME, MAX_NOTES, TITLES
-from ivr.customers.numbers import is_subscriber, normalise
+from ivr.customers.numbers import FULL_WIDTH, is_subscriber, normalise
 from ivr.errors import FieldError
 from ivr.tables.cells import is_formula, is_yes, meant_language, meant_title, plain_text
 from ivr.tables.read import LineError
@@ -119,10 +119,12 @@ def _text(value: object, name: str) -> str:
 
 
 def _number(text: str) -> str:
-    number = normalise(text)
+    number, meant = normalise(text), text.translate(FULL_WIDTH).lstrip(" (（")
     if number is None:
         raise FieldError("number", "number", "It is no telephone number.", "allowed: +8613800138000, 021-55667788")
-    if not is_subscriber(number):
+    # Carriers leave the plus away (normalise); whoever types a visit has mistyped a number at home.
+    abroad_unsaid = number.startswith("00") and not meant.startswith(("+", "00"))
+    if not is_subscriber(number) or abroad_unsaid:
         what = "No telephone has this number."
         raise FieldError("number", "number", what, "allowed: mobiles, landlines with area code, +country code")
     return number

@@ -35,8 +35,8 @@ class Translator:
         self.language: Language = known_language(language)
         self._texts = texts(self.language)
 
-    def __call__(self, key: str, **values: object) -> str:
-        """The text of a key with {names} filled in; raises KeyError for an unknown key."""
+    def __call__(self, key: str, /, **values: object) -> str:
+        """The text of a key with {names} filled in ({key} may be one); raises KeyError for an unknown key."""
         text = self._texts[key]
         return text.format(**values) if values else text
 

@@ -10,7 +10,7 @@ import yaml
 
 from ivr.demo.callbacks.characters import CHARACTERS, Cast
 from ivr.errors import IvrError
-from ivr.settings import Settings
+from ivr.settings import OWN_BUSINESS, Settings
 
 BUSINESS = Path(__file__).with_name("business.yaml")
 SURVEY, TRUNK = "after_service", "carrier"
@@ -36,7 +36,7 @@ def set_up(settings: Settings, state_dir: Path, port: int, now: dt.datetime) -> 
     Raises StateFolderTaken.
     """
     own = settings.model_copy(
-        update={"state_dir": state_dir, "hotline_file": state_dir / "business.yaml", "database_url": None}
+        update={"state_dir": state_dir, "hotline_file": state_dir / OWN_BUSINESS, "database_url": None}
     )
     if own.paths.instance_file.exists():
         raise StateFolderTaken(f"{state_dir} holds an instance already.", "choose an empty folder with --state")
