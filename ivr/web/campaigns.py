@@ -76,6 +76,7 @@ def calendar_page(request: Request, user: Quality) -> Response:
         minute=local.hour * 60 + local.minute,
         outbound=hotline.outbound if hotline else None,
         survey=hotline.surveys[chosen] if hotline and chosen else None,
+        holidays=hotline is not None and hotline.calendar.holidays != "none",
     )
 
 

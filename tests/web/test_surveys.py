@@ -11,6 +11,7 @@ from typing import Any, get_args
 from urllib.parse import parse_qsl
 
 import pytest
+import yaml
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given
@@ -352,7 +353,24 @@ def test_results_show_figures_with_how_sure_they_are_and_few_answers_as_counts(s
     assert satisfied.interval is not None
     assert f"{satisfied.interval[0]:.1f}–{satisfied.interval[1]:.1f}%" in page
     assert "等了三天没有人解释" in page and f"/contacts/{DONE}" in page
+    recommend = re.search(r'aria-labelledby="question-recommend".*?</section>', page, re.S)
+    assert recommend is not None
+    assert re.findall(r'class="share (bad)?', recommend[0]) == ["bad", "bad", "bad", "", ""], (
+        "who detracts is not drawn green"
+    )
     assert traced(store, "survey.results") >= {"qa"}
+
+
+def test_calendar_speaks_of_holidays_only_to_a_business_that_has_them(web_settings: Settings, tmp_path: Path) -> None:
+    business = yaml.safe_load((ROOT / "hotline.yaml").read_text())
+    pages = []
+    for holidays in ("cn", "none"):
+        business["calendar"]["holidays"] = holidays
+        file = tmp_path / f"{holidays}.yaml"
+        file.write_text(yaml.safe_dump(business, allow_unicode=True))
+        settings = web_settings.model_copy(update={"hotline_file": file})
+        pages.append(fresh_client(create_app(settings, now=lambda: NOW), "qa").get("/campaigns/calendar").text)
+    assert ["节假日" in page for page in pages] == [True, False]
 
 
 def test_results_of_a_technician_and_of_some_days_are_of_those_alone(sign_in: SignIn) -> None:
