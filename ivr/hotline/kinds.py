@@ -23,3 +23,7 @@ PERSON_KEY = "0"
 
 class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+SHORT = "_short"
+"""Ends the id of a prompt's shorter wording, for who calls again."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ivr.hotline.hours import Hours
-from ivr.hotline.kinds import PERSON_KEY, Language
+from ivr.hotline.kinds import PERSON_KEY, SHORT, Language
 from ivr.hotline.model import Hotline
 from ivr.hotline.tree import reachable, tree, walk
 from ivr.hotline.wording import ADVERTISING, keys_said, names, what_keys_are_for
@@ -15,9 +15,6 @@ MAX_DEPTH = 2
 MAX_OPTIONS = 5
 MAX_SECONDS = 20.0
 """Levels, keys of a menu, and seconds a menu may take to be read out (S15)."""
-
-SHORT = "_short"
-"""Ends the id of a menu's words for who calls again."""
 
 BEFORE_SERVICE = ("greeting", "recording_notice")
 """What every caller hears before the first menu (S17)."""

@@ -17,6 +17,7 @@ from ivr.calls.message_sound import Spoken, judge_message
 from ivr.calls.notice import NO_NOTICE, PROMPT, Notice
 from ivr.calls.waiting import Outlook, expected_wait
 from ivr.hotline import Hotline, Language
+from ivr.hotline.kinds import SHORT
 from ivr.speech import moments, numbers
 from ivr.speech.surnames import surname_prompt
 from ivr.telephony.agi import CallerHungUp, Channel, plain
@@ -173,7 +174,7 @@ class Call:
 
     def briefly(self, prompt: str) -> str:
         """The shorter wording of a prompt where one has a sound, else the prompt."""
-        short = f"{prompt}_short"
+        short = prompt + SHORT
         return short if self.can_say(short) else prompt
 
     def can_say(self, prompt: str) -> bool:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from ivr.hotline import Hotline, Language
 from ivr.hotline.drawing import draw
-from ivr.hotline.lint import SHORT, Finding, lint
+from ivr.hotline.kinds import SHORT
+from ivr.hotline.lint import Finding, lint
 from ivr.hotline.tree import paths, tree, walk
 from ivr.hotline.wording import names
 from ivr.settings import ROOT, StatePaths
